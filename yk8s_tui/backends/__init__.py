@@ -1,0 +1,1 @@
+"""Harbours, and the ways to machines: one protocol, an implementation each."""

@@ -1,0 +1,1 @@
+"""The six layers as data, and the pipeline that selects and orders their steps."""

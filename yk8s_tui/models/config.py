@@ -1,0 +1,37 @@
+"""The whole of `config/config.toml`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from yk8s_tui.models.base import Section
+from yk8s_tui.models.harbours import Harbours
+from yk8s_tui.models.kubernetes import Kubernetes
+from yk8s_tui.models.services import Customization, Kms, Ksl
+from yk8s_tui.models.trampoline import Trampoline
+from yk8s_tui.models.types import DnsLabel, HarbourName
+
+SCHEMA_VERSION = 1
+
+
+class Cluster(Section):
+    """`[cluster]`: what it is called and where its machines come from."""
+
+    name: DnsLabel
+    """Name of the cluster; destructive actions ask for it."""
+    harbour: HarbourName
+    """Where nodes come from: `lab`, `baremetal` or `openstack`."""
+
+
+class Config(Section):
+    """One cluster, as the operator decided it."""
+
+    schema_version: Literal[1] = 1
+    """Version of this file's layout; older ones are migrated with a backup."""
+    cluster: Cluster
+    harbour: Harbours = Harbours()
+    trampoline: Trampoline = Trampoline()
+    kubernetes: Kubernetes = Kubernetes()
+    ksl: Ksl = Ksl()
+    kms: Kms = Kms()
+    customization: Customization = Customization()

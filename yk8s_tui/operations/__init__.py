@@ -1,0 +1,1 @@
+"""Plans made of the layers' steps, and starting them."""

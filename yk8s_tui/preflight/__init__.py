@@ -1,0 +1,1 @@
+"""Checks with a verdict, a measured value, a limit and a remedy."""

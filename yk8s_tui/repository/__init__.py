@@ -1,0 +1,1 @@
+"""The cluster repository on disk: load, save, drafts, lock, secrets."""

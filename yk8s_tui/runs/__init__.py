@@ -1,0 +1,1 @@
+"""Runs: events, the pure reducer, the journal, the engine and its control."""
