@@ -93,6 +93,16 @@ class PlannedStep(Section):
     """From earlier runs; 0 when unknown."""
 
 
+class Missing(Section):
+    """An artifact that some steps need and that is not at hand; those steps are not in the plan."""
+
+    name: str
+    """For example `bundle v1.36.3`."""
+    looked_in: tuple[str, ...]
+    """Folders or addresses that were tried."""
+    remedy: str = ""
+
+
 class Plan(Section):
     """The list that is shown is the list that runs."""
 
@@ -110,6 +120,8 @@ class Plan(Section):
     facts: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Node -> facts from the probe; playbooks see them as `yk8s_facts`."""
     steps: tuple[PlannedStep, ...]
+    missing: tuple[Missing, ...] = ()
+    """What keeps the plan from being the whole; a run of such a plan ends as partly done."""
     check_only: bool = False
     """Ansible's check mode: nothing is changed."""
 

@@ -1,0 +1,97 @@
+"""Computes a plan: configuration, what was probed, and the steps of the layers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from yk8s_tui import __version__
+from yk8s_tui.backends.registry import harbour_for
+from yk8s_tui.backends.ssh import SshPool
+from yk8s_tui.errors import UsageError
+from yk8s_tui.layers import k8s_base, pipeline, trampoline
+from yk8s_tui.layers.base import Context
+from yk8s_tui.models.config import Config
+from yk8s_tui.models.nodes import Inventory
+from yk8s_tui.models.plan import Plan, Step, digest_of
+from yk8s_tui.repository.repository import Repository
+from yk8s_tui.repository.secrets import SecretStore
+from yk8s_tui.status.hosts import HostState, probe
+
+
+async def make_plan(
+    repository: Repository,
+    *,
+    layers: Collection[str] = (),
+    limit: Collection[str] = (),
+    full: bool = False,
+    check_only: bool = False,
+) -> Plan:
+    """The plan that makes the hosts what the configuration says.
+
+    `layers` and `limit` (node names) narrow it; `full` runs unchanged steps, too. Hosts are only
+    read. Secrets that the steps need and that do not exist yet are generated in the repository.
+    Raises `InvalidConfig`, and `UsageError` for unknown layers and nodes.
+    """
+    config = repository.load()
+    inventory = await harbour_for(config, repository.root).inventory(config)
+    if unknown := sorted(set(limit) - set(inventory.names)):
+        raise UsageError(f"no node {', '.join(unknown)}", hint=f"the nodes are {', '.join(inventory.names)}")
+    states = await probe_hosts(repository, inventory)
+    context = make_context(repository, config, inventory, states)
+    trampoline.ensure_secrets(context, SecretStore(repository.secrets_dir))
+    k8s_base.ensure_secrets(context, SecretStore(repository.secrets_dir))
+    steps = with_digests(repository, pipeline.select(context, layers))
+    return Plan(
+        cluster=config.cluster.name,
+        operation="apply",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        tool_version=__version__,
+        config_digest=digest_of(config.model_dump(mode="json")),
+        live_digest=live_digest(states),
+        inventory=inventory,
+        facts={name: state.facts for name, state in states.items()},
+        steps=pipeline.decide(steps, states, full=full, limit=limit),
+        missing=tuple(k8s_base.missing_artifacts(context)) if not layers or "k8s-base" in layers else (),
+        check_only=check_only,
+    )
+
+
+async def probe_hosts(repository: Repository, inventory: Inventory) -> dict[str, HostState]:
+    """What every host is like now; hosts that do not answer are in it as unreachable."""
+    async with SshPool(inventory, known_hosts=repository.known_hosts, secrets_dir=repository.secrets_dir) as ssh:
+        return await probe(ssh, inventory)
+
+
+def make_context(repository: Repository, config: Config, inventory: Inventory, states: Mapping[str, HostState]) -> Context:
+    """What the layers may look at."""
+    return Context(
+        config=config,
+        inventory=inventory,
+        repository=repository.root,
+        facts={name: state.facts for name, state in states.items()},
+        environment=dict(os.environ),
+    )
+
+
+def with_digests(repository: Repository, steps: Collection[Step]) -> tuple[Step, ...]:
+    """The steps with their digests, secrets included."""
+    store = SecretStore(repository.secrets_dir)
+    names = {secret for step in steps for secret in step.secrets.values()}
+    secrets = {name: store.get(name) or "" for name in names}
+    return tuple(pipeline.with_digest(step, secrets) for step in steps)
+
+
+def live_digest(states: Mapping[str, HostState]) -> str:
+    """Digest of what a plan depends on: reachability, receipts and drift, not load or time."""
+    stable: dict[str, Any] = {
+        name: {
+            "reachable": state.reachable,
+            "receipts": {step: (receipt.state, receipt.digest) for step, receipt in state.receipts.items()},
+            "drift": state.drift,
+        }
+        for name, state in states.items()
+    }
+    return digest_of(stable)
