@@ -98,7 +98,9 @@ class Bundle:
 
     def image(self, name: str) -> BundleFile | None:
         """The image whose repository ends in `name`, or None."""
-        return next((f for f in self.of_kind("image") if any(_image_name(r) == name for r in f.references)), None)
+        return next(
+            (f for f in self.of_kind("image") if any(_image_name(r) == name for r in f.references)), None
+        )
 
     def local(self, file: BundleFile) -> Path:
         """Where a file of the bundle lies on this machine."""
@@ -195,7 +197,9 @@ def _references_in(tar: tarfile.TarFile) -> Iterator[str]:
     elif "index.json" in names:
         for manifest in json.load(_member(tar, "index.json")).get("manifests", ()):
             annotations = manifest.get("annotations", {})
-            name = annotations.get("io.containerd.image.name") or annotations.get("org.opencontainers.image.ref.name")
+            name = annotations.get("io.containerd.image.name") or annotations.get(
+                "org.opencontainers.image.ref.name"
+            )
             if name:
                 yield name
     else:
@@ -219,14 +223,28 @@ def _read_manifest(root: Path) -> Manifest:
         content = tomllib.loads(path.read_text())
         return Manifest.model_validate(content)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BundleError("cannot be read", where=str(path), why=str(error), hint="make the bundle again with `yk8s-tui bundle create`") from error
+        raise BundleError(
+            "cannot be read",
+            where=str(path),
+            why=str(error),
+            hint="make the bundle again with `yk8s-tui bundle create`",
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise BundleError("is not a bundle manifest of this release", where=str(path), why=f"{key}: {first['msg']}") from error
+        raise BundleError(
+            "is not a bundle manifest of this release", where=str(path), why=f"{key}: {first['msg']}"
+        ) from error
 
 
-def create(version: str, source: Path, target: Path, *, architecture: Literal["amd64", "arm64"], note: Callable[[str], None]) -> Bundle:
+def create(
+    version: str,
+    source: Path,
+    target: Path,
+    *,
+    architecture: Literal["amd64", "arm64"],
+    note: Callable[[str], None],
+) -> Bundle:
     """Make a bundle from files at hand: `bin/`, `images/`, `charts/`, `manifests/` below `source`.
 
     The manifest is written last, so an interrupted run leaves no bundle. Raises `BundleError` when
@@ -235,19 +253,24 @@ def create(version: str, source: Path, target: Path, *, architecture: Literal["a
     from yk8s_tui.repository.atomic import write_atomic
 
     found = [
-        (folder, path)
-        for folder in KINDS
-        for path in sorted((source / folder).glob("*"))
-        if path.is_file()
+        (folder, path) for folder in KINDS for path in sorted((source / folder).glob("*")) if path.is_file()
     ]
     if not found:
-        raise BundleError("has no files for a bundle", where=str(source), hint="put them into bin/, images/, charts/, manifests/")
+        raise BundleError(
+            "has no files for a bundle",
+            where=str(source),
+            hint="put them into bin/, images/, charts/, manifests/",
+        )
     entries = [_add(folder, path, target, note) for folder, path in found]
     manifest = Manifest(format=FORMAT, kubernetes=version, architecture=architecture, file=tuple(entries))
     probe = Bundle.__new__(Bundle)
     probe.root, probe.manifest = target, manifest
     if absent := probe.missing():
-        raise BundleError(f"is not complete: {', '.join(absent)}", where=str(source), hint="add them and run the command again")
+        raise BundleError(
+            f"is not complete: {', '.join(absent)}",
+            where=str(source),
+            hint="add them and run the command again",
+        )
     write_atomic(target / MANIFEST, render(manifest))
     return Bundle(target)
 
@@ -274,10 +297,14 @@ def render(manifest: Manifest) -> str:
     import tomlkit
 
     document = tomlkit.document()
-    document.update({"format": manifest.format, "kubernetes": manifest.kubernetes, "architecture": manifest.architecture})
+    document.update(
+        {"format": manifest.format, "kubernetes": manifest.kubernetes, "architecture": manifest.architecture}
+    )
     tables = tomlkit.aot()
     for file in manifest.file:
         entry = file.model_dump(exclude_defaults=True)
-        tables.append(tomlkit.item({**entry, **({"references": list(file.references)} if file.references else {})}))
+        tables.append(
+            tomlkit.item({**entry, **({"references": list(file.references)} if file.references else {})})
+        )
     document["file"] = tables
     return tomlkit.dumps(document)

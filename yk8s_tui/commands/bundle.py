@@ -21,9 +21,17 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     verbs = bundle.add_subparsers(dest="verb", metavar="VERB", required=True)
     create = verbs.add_parser("create", help="make a bundle from files at hand")
     create.add_argument("--kubernetes", metavar="X.Y.Z", required=True)
-    create.add_argument("--from-dir", metavar="DIR", type=Path, required=True, help="folder with bin/, images/, charts/, manifests/")
+    create.add_argument(
+        "--from-dir",
+        metavar="DIR",
+        type=Path,
+        required=True,
+        help="folder with bin/, images/, charts/, manifests/",
+    )
     create.add_argument("--architecture", choices=["amd64", "arm64"], help="default: this machine's")
-    create.add_argument("--into", metavar="DIR", type=Path, help="default: $YK8S_BUNDLE_DIR or the cache folder, in vX.Y.Z")
+    create.add_argument(
+        "--into", metavar="DIR", type=Path, help="default: $YK8S_BUNDLE_DIR or the cache folder, in vX.Y.Z"
+    )
     create.set_defaults(run=run_create)
     verify = verbs.add_parser("verify", help="check every file against its digest")
     verify.add_argument("bundle", nargs="*", metavar="VERSION|DIR", help="default: all bundles")
@@ -42,13 +50,19 @@ def run_create(args: argparse.Namespace) -> int:
     version = args.kubernetes.removeprefix("v")
     if versions.find(version) is None or version.count(".") != 2:
         known = ", ".join(m.minor for m in versions.SUPPORTED)
-        raise UsageError(f"{args.kubernetes} is not a supported version", hint=f"X.Y.Z of one of the minors {known}")
+        raise UsageError(
+            f"{args.kubernetes} is not a supported version", hint=f"X.Y.Z of one of the minors {known}"
+        )
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine())
     architecture = args.architecture or machine
     if architecture is None:
-        raise UsageError(f"cannot tell the architecture from {platform.machine()}", hint="name it with --architecture")
+        raise UsageError(
+            f"cannot tell the architecture from {platform.machine()}", hint="name it with --architecture"
+        )
     target = args.into or paths.bundle_home() / f"v{version}"
-    bundle = create(version, args.from_dir, target, architecture=architecture, note=lambda text: print(f"+ {text}"))
+    bundle = create(
+        version, args.from_dir, target, architecture=architecture, note=lambda text: print(f"+ {text}")
+    )
     print(f"bundle v{bundle.version} ({bundle.architecture}), {len(bundle.files)} files: {bundle.root}")
     return ExitCode.DONE
 
@@ -59,7 +73,9 @@ def run_verify(args: argparse.Namespace) -> int:
     bundles = _chosen(args.bundle)
     for bundle in bundles:
         problems = bundle.verify()
-        print(f"{'✗' if problems else '✓'} v{bundle.version} {bundle.architecture}, {len(bundle.files)} files: {bundle.root}")
+        print(
+            f"{'✗' if problems else '✓'} v{bundle.version} {bundle.architecture}, {len(bundle.files)} files: {bundle.root}"
+        )
         for problem in problems:
             print(f"  {problem}", file=sys.stderr)
             code = ExitCode.FAILED
@@ -88,7 +104,9 @@ def run_list(args: argparse.Namespace) -> int:
         print(f"no bundles in {paths.bundle_home()}")
     for row in () if args.json else rows:
         missing = f"  missing: {', '.join(row['missing'])}" if row["missing"] else ""
-        print(f"v{row['version']}  {row['architecture']}  {row['bytes'] / 1e6:.0f} MB  {row['directory']}{missing}")
+        print(
+            f"v{row['version']}  {row['architecture']}  {row['bytes'] / 1e6:.0f} MB  {row['directory']}{missing}"
+        )
     return ExitCode.DONE
 
 
@@ -99,12 +117,20 @@ def _chosen(names: list[str]) -> list[Bundle]:
     if not names:
         found = list(available())
         if not found:
-            raise BundleError("there is no bundle", where=str(paths.bundle_home()), hint="make one with `yk8s-tui bundle create`")
+            raise BundleError(
+                "there is no bundle",
+                where=str(paths.bundle_home()),
+                hint="make one with `yk8s-tui bundle create`",
+            )
         return found
     chosen = []
     for name in names:
         bundle = Bundle(Path(name)) if Path(name).is_dir() else Bundle.find(name.removeprefix("v"))
         if bundle is None:
-            raise BundleError(f"there is no bundle {name}", where=str(paths.bundle_home()), hint="`yk8s-tui bundle list` shows them")
+            raise BundleError(
+                f"there is no bundle {name}",
+                where=str(paths.bundle_home()),
+                hint="`yk8s-tui bundle list` shows them",
+            )
         chosen.append(bundle)
     return chosen

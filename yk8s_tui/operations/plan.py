@@ -61,11 +61,15 @@ async def make_plan(
 
 async def probe_hosts(repository: Repository, inventory: Inventory) -> dict[str, HostState]:
     """What every host is like now; hosts that do not answer are in it as unreachable."""
-    async with SshPool(inventory, known_hosts=repository.known_hosts, secrets_dir=repository.secrets_dir) as ssh:
+    async with SshPool(
+        inventory, known_hosts=repository.known_hosts, secrets_dir=repository.secrets_dir
+    ) as ssh:
         return await probe(ssh, inventory)
 
 
-def make_context(repository: Repository, config: Config, inventory: Inventory, states: Mapping[str, HostState]) -> Context:
+def make_context(
+    repository: Repository, config: Config, inventory: Inventory, states: Mapping[str, HostState]
+) -> Context:
     """What the layers may look at."""
     return Context(
         config=config,

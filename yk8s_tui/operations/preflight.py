@@ -21,7 +21,9 @@ async def check_hosts(
 ) -> AsyncIterator[Finding]:
     """Every finding as it comes; `nodes` and `only` (check ids) narrow the checks."""
     config = repository.load()
-    async with SshPool(inventory, known_hosts=repository.known_hosts, secrets_dir=repository.secrets_dir) as ssh:
+    async with SshPool(
+        inventory, known_hosts=repository.known_hosts, secrets_dir=repository.secrets_dir
+    ) as ssh:
         context = CheckContext(
             config=config,
             inventory=inventory,
