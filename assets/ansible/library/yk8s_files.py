@@ -74,7 +74,7 @@ options:
     elements: str
     default: []
   receipt:
-    description: The variable C(yk8s_step); C(started) is written first, and the files are added to the claims.
+    description: The variable C(yk8s_step); C(started) is written first, the files are added to the claims.
     type: dict
   directory:
     description: Where receipts are kept.
