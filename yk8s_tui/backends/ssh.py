@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from yk8s_tui.errors import UnreachableError, Yk8sError
+from yk8s_tui.backends.ssh_process import MARKER, CommandTimeoutError, Completed, Feed, execute
+from yk8s_tui.errors import UnreachableError
 from yk8s_tui.models.nodes import Inventory, Node
 
 if TYPE_CHECKING:
@@ -27,35 +28,11 @@ CONNECTS_AT_ONCE = 64
 CHUNK = 256 * 1024
 """Bytes sent between two reports of progress."""
 
+WITHOUT_PASSWORD = "sudo -k -n --"
+WITH_PASSWORD = "sudo -k -S -p '' --"
+"""`-k` asks every time, so that the password that is sent is always read by sudo and never by the command."""
 
-@dataclass(frozen=True)
-class Completed:
-    """What a command left behind."""
-
-    exit: int
-    """Exit status; 128 + signal number when a signal ended it, -1 when the host did not say."""
-    stdout: bytes
-    stderr: bytes
-
-    @property
-    def ok(self) -> bool:
-        """Whether it exited with 0."""
-        return self.exit == 0
-
-    @property
-    def text(self) -> str:
-        """Standard output as text."""
-        return self.stdout.decode(errors="replace")
-
-    @property
-    def error_text(self) -> str:
-        """The last lines of standard error (else of standard output), for messages."""
-        told = (self.stderr.strip() or self.stdout.strip()).decode(errors="replace")
-        return "\n".join(told.splitlines()[-5:])
-
-
-class CommandTimeoutError(Yk8sError):
-    """A command on a node did not end in time; it was told to."""
+__all__ = ["CommandTimeoutError", "Completed", "SshPool", "SudoRefusedError"]
 
 
 class SudoRefusedError(UnreachableError):
@@ -109,7 +86,7 @@ class SshPool:
         A non-zero exit is an answer, not an error. Raises `UnreachableError` when the node cannot be
         reached, is not who it should be, or goes away; `CommandTimeoutError` when time is up.
         """
-        return await self._link(node_name).run(command, input or b"", sudo=sudo, timeout=timeout)
+        return await self._link(node_name).run(command, of_bytes(input or b""), sudo=sudo, timeout=timeout)
 
     async def put(
         self,
@@ -134,7 +111,7 @@ class SshPool:
         self, node_name: str, command: str, local: Path, *, progress: Callable[[int], None]
     ) -> Completed:
         """Run a command as root with a file on its stdin; `progress` gets the bytes sent so far."""
-        return await self._link(node_name).stream(command, local, progress)
+        return await self._link(node_name).run(command, of_file(local, progress), sudo=True, timeout=None)
 
     def _link(self, name: str) -> _Link:
         if name not in self._links:
@@ -156,10 +133,12 @@ class _Link:
         self.connector = connector
         self.secrets_dir = secrets_dir
         self.connection: asyncssh.SSHClientConnection | None = None
-        self.password: str | None = None
         self.sudo_known = node.ssh_user == "root"
+        self._root = ""
+        self._password = ""
         self.opening = asyncio.Lock()
         self.sessions = asyncio.Semaphore(SESSIONS_PER_NODE)
+        self.endings = asyncio.Semaphore(1)
 
     async def close(self) -> None:
         if self.connection:
@@ -167,36 +146,9 @@ class _Link:
             await self.connection.wait_closed()
             self.connection = None
 
-    async def run(self, command: str, data: bytes, *, sudo: bool, timeout: float | None) -> Completed:
+    async def run(self, command: str, feed: Feed, *, sudo: bool, timeout: float | None) -> Completed:
         connection = await self._open(sudo)
-        line, prefix = self._as_root(command) if sudo else (command, b"")
-        return await self._execute(connection, line, prefix + data, timeout)
-
-    async def stream(self, command: str, local: Path, progress: Callable[[int], None]) -> Completed:
-        connection = await self._open(sudo=True)
-        line, prefix = self._as_root(command)
-        async with self.sessions, self.connector.explained(self.node):
-            process = await connection.create_process(line, encoding=None)
-            collected = asyncio.gather(process.stdout.read(), process.stderr.read())
-            sent = 0
-            try:
-                process.stdin.write(prefix)
-                with local.open("rb") as source:
-                    while chunk := await asyncio.to_thread(source.read, CHUNK):
-                        process.stdin.write(chunk)
-                        await process.stdin.drain()
-                        sent += len(chunk)
-                        progress(sent)
-                process.stdin.write_eof()
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # it ended early: its exit status and stderr say why
-            except BaseException:
-                process.close()
-                collected.cancel()
-                raise
-            out, err = await collected
-            await process.wait_closed()
-        return Completed(_status(process.exit_status, process.returncode), bytes(out), bytes(err))
+        return await self._execute(connection, MARKER + command, feed, timeout, self._root if sudo else "")
 
     async def _open(self, sudo: bool) -> asyncssh.SSHClientConnection:
         async with self.opening:
@@ -208,14 +160,13 @@ class _Link:
 
     async def _learn_sudo(self, connection: asyncssh.SSHClientConnection) -> None:
         """Find out once whether sudo wants a password: sent unasked, the command would read it."""
-        told = await self._execute(connection, "sudo -k -n true", b"", 30)
+        told = await self._execute(connection, "true", of_bytes(b""), 30, WITHOUT_PASSWORD)
+        self._root = WITHOUT_PASSWORD
         if not told.ok:
-            self.password = self._sudo_password(told)
-            told = await self._execute(
-                connection, "sudo -k -S -p '' true", self.password.encode() + b"\n", 30
-            )
+            self._password = self._sudo_password(told)
+            self._root = WITH_PASSWORD
+            told = await self._execute(connection, "true", of_bytes(b""), 30, WITH_PASSWORD)
             if not told.ok:
-                self.password = None
                 raise self._refused(told, "put the right password into the secret and try again")
         self.sudo_known = True
 
@@ -235,38 +186,54 @@ class _Link:
         what = f"sudo refuses the user {self.node.ssh_user}"
         return SudoRefusedError(what, where=where, why=told.error_text, hint=hint)
 
-    def _as_root(self, command: str) -> tuple[str, bytes]:
-        if self.node.ssh_user == "root":
-            return command, b""
-        wrapped = f"sh -c {shlex.quote(command)}"
-        if self.password is None:
-            return f"sudo -n -- {wrapped}", b""
-        return f"sudo -k -S -p '' -- {wrapped}", self.password.encode() + b"\n"
-
     async def _execute(
-        self, connection: asyncssh.SSHClientConnection, line: str, data: bytes, timeout: float | None
+        self,
+        connection: asyncssh.SSHClientConnection,
+        command: str,
+        feed: Feed,
+        timeout: float | None,
+        root: str,
     ) -> Completed:
+        async def end(ending: str) -> None:
+            async with self.endings:
+                await execute(connection, *self._prepared(ending, of_bytes(b""), root), timeout=None, end=end)
+
+        line, fed = self._prepared(command, feed, root)
         async with self.sessions, self.connector.explained(self.node):
-            process = await connection.create_process(line, encoding=None)
             try:
-                async with asyncio.timeout(timeout):
-                    out, err = await process.communicate(data)
+                done = await execute(connection, line, fed, timeout=timeout, end=end)
             except TimeoutError:
-                raise CommandTimeoutError(
-                    f"a command did not end within {timeout:g} s",
-                    where=self.node.name,
-                    why=line[:200],
-                ) from None
-            finally:
-                if process.exit_status is None:
-                    process.terminate()
-                process.close()
-        return Completed(
-            _status(process.exit_status, process.returncode), bytes(out or b""), bytes(err or b"")
-        )
+                what = f"a command did not end within {timeout:g} s"
+                why = command.removeprefix(MARKER)[:200]
+                raise CommandTimeoutError(what, where=self.node.name, why=why) from None
+            if done.exit == -1 and connection.is_closed():
+                raise ConnectionResetError(errno.ECONNRESET, "closed")
+        return done
+
+    def _prepared(self, command: str, feed: Feed, root: str) -> tuple[str, Feed]:
+        line = f"{root} sh -c {shlex.quote(command)}" if root else command
+        prefix = f"{self._password}\n".encode() if root == WITH_PASSWORD else b""
+        return line, chained(prefix, feed)
 
 
-def _status(exit_status: int | None, returncode: int | None) -> int:
-    if exit_status is not None and exit_status >= 0:
-        return exit_status
-    return 128 - returncode if returncode is not None and returncode < 0 else -1
+async def of_bytes(data: bytes) -> Feed:
+    """The input of a command from memory."""
+    yield data
+
+
+async def of_file(path: Path, progress: Callable[[int], None]) -> Feed:
+    """The input of a command from a file; `progress` gets the bytes read so far."""
+    done = 0
+    with path.open("rb") as source:
+        while chunk := await asyncio.to_thread(source.read, CHUNK):
+            yield chunk
+            done += len(chunk)
+            progress(done)
+
+
+async def chained(first: bytes, rest: Feed) -> Feed:
+    """`first`, then the rest."""
+    if first:
+        yield first
+    async for chunk in rest:
+        yield chunk

@@ -1,0 +1,129 @@
+"""One command over SSH: its input, its output, and its end, also when it has to be ended."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from yk8s_tui.errors import Yk8sError
+
+if TYPE_CHECKING:
+    import asyncssh
+
+MARKER = 'read -r _ _ _ _ g _ </proc/$$/stat; echo "yk8s-group $g" >&2\n'
+"""Makes a command tell its process group first: sshd does not signal processes of root for us."""
+
+GROUP = re.compile(rb"yk8s-group (\d+)\n")
+
+END = """\
+kill -TERM -- -{group} 2>/dev/null
+for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 -- -{group} 2>/dev/null || exit 0; sleep 0.2; done
+kill -KILL -- -{group} 2>/dev/null
+"""
+
+END_SECONDS = 5.0
+"""How long ending a command may take before it is left to itself."""
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a command left behind."""
+
+    exit: int
+    """Exit status; 128 + signal number when a signal ended it, -1 when the host did not say."""
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether it exited with 0."""
+        return self.exit == 0
+
+    @property
+    def text(self) -> str:
+        """Standard output as text."""
+        return self.stdout.decode(errors="replace")
+
+    @property
+    def error_text(self) -> str:
+        """The last lines of standard error (else of standard output), for messages."""
+        told = (self.stderr.strip() or self.stdout.strip()).decode(errors="replace")
+        return "\n".join(told.splitlines()[-5:])
+
+
+class CommandTimeoutError(Yk8sError):
+    """A command on a node did not end in time, and was ended."""
+
+
+Feed = AsyncIterator[bytes]
+End = Callable[[str], Awaitable[None]]
+
+
+async def execute(
+    connection: asyncssh.SSHClientConnection, line: str, feed: Feed, *, timeout: float | None, end: End
+) -> Completed:
+    """Run one line, give it its input, and collect what it says.
+
+    When time is up, or the caller is cancelled, `end` is called with the shell command that ends the
+    process group. Raises `TimeoutError`, and whatever asyncssh raises when the connection breaks.
+    """
+    process = await connection.create_process(line, encoding=None)
+    errors = _Errors()
+    try:
+        async with asyncio.timeout(timeout):
+            out, _, _ = await asyncio.gather(
+                process.stdout.read(), errors.collect(process.stderr), _send(process.stdin, feed)
+            )
+            await process.wait_closed()
+    except (TimeoutError, asyncio.CancelledError):
+        if errors.group:
+            await _bounded(end(END.format(group=errors.group)))
+        raise
+    finally:
+        process.close()
+    return Completed(_status(process.exit_status, process.returncode), bytes(out), errors.text)
+
+
+async def _bounded(ending: Awaitable[None]) -> None:
+    try:
+        async with asyncio.timeout(END_SECONDS):
+            await ending
+    except (TimeoutError, Yk8sError):
+        return
+
+
+async def _send(stdin: asyncssh.SSHWriter[bytes], feed: Feed) -> None:
+    try:
+        async for chunk in feed:
+            stdin.write(chunk)
+            await stdin.drain()
+        stdin.write_eof()
+    except (BrokenPipeError, ConnectionResetError):
+        return  # it ended before it had read everything; its exit status and stderr say why
+
+
+class _Errors:
+    """Standard error without the line that names the process group."""
+
+    def __init__(self) -> None:
+        self.raw = b""
+        self.group = ""
+
+    async def collect(self, stream: asyncssh.SSHReader[bytes]) -> None:
+        while chunk := await stream.read(65536):
+            self.raw += chunk
+            if not self.group and (found := GROUP.search(self.raw)):
+                self.group = found[1].decode()
+
+    @property
+    def text(self) -> bytes:
+        return GROUP.sub(b"", self.raw, count=1)
+
+
+def _status(exit_status: int | None, returncode: int | None) -> int:
+    if exit_status is not None and exit_status >= 0:
+        return exit_status
+    return 128 - returncode if returncode is not None and returncode < 0 else -1
