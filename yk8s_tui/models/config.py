@@ -29,9 +29,16 @@ class Config(Section):
     schema_version: Literal[1] = 1
     """Version of this file's layout; older ones are migrated with a backup."""
     cluster: Cluster
+    """What the cluster is called and where its machines come from."""
     harbour: Harbours = Harbours()
+    """Where nodes come from, one table per harbour."""
     trampoline: Trampoline = Trampoline()
+    """The frontends: SSH, load-balancing, high availability, VPN, firewall."""
     kubernetes: Kubernetes = Kubernetes()
+    """The kubeadm cluster."""
     ksl: Ksl = Ksl()
+    """Kubernetes service layer: services every cluster may want."""
     kms: Kms = Kms()
+    """Managed services: what only a managed cluster on OpenStack needs."""
     customization: Customization = Customization()
+    """The operator's own plays."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from yk8s_tui.models.base import Section
-from yk8s_tui.models.types import Address, DnsLabel, Network, Port, Role
+from yk8s_tui.models.types import Address, DnsLabel, LabelKey, LabelValue, Network, Port, Role, Taint
 
 
 class BareMetalNode(Section):
@@ -33,9 +33,9 @@ class BareMetalNode(Section):
     """Whether sudo asks for a password; it is then read from `secrets/sudo/<name>` or `secrets/sudo/default`."""
     interface: str = ""
     """Interface on the node network; empty means the one that has `address`."""
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict)
     """Kubernetes labels."""
-    taints: tuple[str, ...] = ()
+    taints: tuple[Taint, ...] = ()
     """Kubernetes taints, `key=value:Effect`."""
 
 
@@ -80,5 +80,8 @@ class Harbours(Section):
     """`[harbour]`: one table per harbour; the one that `cluster.harbour` names is used."""
 
     lab: Lab = Lab()
+    """Test hosts on this machine."""
     baremetal: BareMetal = BareMetal()
+    """Machines that exist already."""
     openstack: OpenStack = OpenStack()
+    """Nodes in an OpenStack project."""

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from yk8s_tui.models import versions
 from yk8s_tui.models.base import Section
-from yk8s_tui.models.types import Network, Port
+from yk8s_tui.models.types import LabelKey, LabelValue, Network, Port, Taint, wrong
 
 Cni = Literal["routed", "calico", "cilium", "flannel"]
 
@@ -50,6 +50,7 @@ class Kubernetes(Section):
     image_registry: str = ""
     """Registry in place of registry.k8s.io."""
     registry_mirrors: tuple[Mirror, ...] = ()
+    """Mirrors of registries, asked first by containerd."""
     pod_cidr: Network = Field(default="10.244.0.0/16", validate_default=True)
     """Network of pods, IPv4."""
     pod_cidr_v6: Network | None = None
@@ -59,7 +60,7 @@ class Kubernetes(Section):
     service_cidr_v6: Network | None = None
     """Network of services, IPv6."""
     cni: Cni = "routed"
-    """Pod network: `routed` needs no download and a flat node network; the others come from their charts or manifests."""
+    """Pod network: `routed` needs no download and a flat node network; the others come from charts or manifests."""
     proxy_mode: Literal["nftables", "iptables"] = "nftables"
     """Mode of kube-proxy."""
     api_port: Port = 8888
@@ -75,9 +76,10 @@ class Kubernetes(Section):
     kubeconfig_days: Annotated[int, Field(ge=1, le=3650)] = 8
     """Days the admin kubeconfig is valid."""
     etcd_backup: EtcdBackup = EtcdBackup()
-    labels: dict[str, dict[str, str]] = Field(default_factory=dict)
-    """Labels per node: `[kubernetes.labels.NODE]`."""
-    taints: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Snapshots of etcd on the control plane nodes."""
+    labels: dict[str, dict[LabelKey, LabelValue]] = Field(default_factory=dict)
+    """Labels per node: `[kubernetes.labels.NODE]`; they go over those of the harbour."""
+    taints: dict[str, tuple[Taint, ...]] = Field(default_factory=dict)
     """Taints per node, `key=value:Effect`."""
 
     @field_validator("version")
@@ -85,8 +87,9 @@ class Kubernetes(Section):
     def _supported(cls, value: str) -> str:
         plain = value.removeprefix("v")
         if not re.fullmatch(r"\d+\.\d+\.\d+", plain):
-            raise ValueError("must be a full version such as 1.36.3")
+            near = versions.find(plain)
+            raise wrong("must be a full version X.Y.Z", f'for example "{near.latest if near else "1.36.3"}"')
         if versions.find(plain) is None:
             known = ", ".join(m.minor for m in versions.SUPPORTED)
-            raise ValueError(f"is not supported; this release installs the minors {known}")
+            raise wrong("is not supported", f"this release installs the minors {known}")
         return plain

@@ -26,17 +26,24 @@ class Ksl(Section):
     """`[ksl]`: the Kubernetes service layer."""
 
     cert_manager: Service = Service()
+    """Certificates for services, issued and renewed."""
     ingress: Service = Service()
+    """HTTP routing into the cluster."""
     rook: Service = Service()
+    """Storage inside the cluster (Ceph)."""
     monitoring: Service = Service()
+    """Prometheus, Alertmanager and Grafana."""
 
 
 class Kms(Section):
     """`[kms]`: what only a managed cluster on OpenStack needs."""
 
     load_balancer: Service = Service()
+    """Services of type LoadBalancer on the frontends."""
     etcd_backup: Service = Service()
+    """Backup of etcd to object storage."""
     frontend_monitoring: Service = Service()
+    """Metrics of the frontends in the cluster's Prometheus."""
 
 
 class Customization(Section):

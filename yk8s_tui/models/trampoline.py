@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from yk8s_tui.models.base import Section
-from yk8s_tui.models.types import Address, DnsLabel, Network, Port, WireGuardKey
+from yk8s_tui.models.types import Address, DnsLabel, Network, OptionalWireGuardKey, Port
 
 
 class PublishedPort(Section):
@@ -50,7 +50,7 @@ class WireGuardPeer(Section):
 
     name: DnsLabel
     """Name of the peer; its client file is called after it."""
-    public_key: WireGuardKey | Literal[""] = ""
+    public_key: OptionalWireGuardKey = ""
     """The peer's public key; empty means the tool makes a key pair and puts the private key into the client file."""
 
 
@@ -86,12 +86,16 @@ class Trampoline(Section):
     vip: Address | None = None
     """Virtual address that the frontends share: the address of the API; inside the node network, used by nobody."""
     vrrp: Vrrp = Vrrp()
+    """Who holds the VIP."""
     ssh_allowed_sources: tuple[Network, ...] = ()
     """Networks from which SSH is allowed; empty means from anywhere."""
     published_ports: tuple[PublishedPort, ...] = ()
+    """Frontend ports that lead to node ports."""
     firewall_rules: tuple[FirewallRule, ...] = ()
+    """Further openings of the frontends."""
     nat: bool = True
     """Whether nodes without a way out reach it through the frontends (masquerading)."""
     ntp_servers: tuple[str, ...] = ()
     """Time servers; empty means those of the distribution."""
     wireguard: WireGuard = WireGuard()
+    """The VPN."""

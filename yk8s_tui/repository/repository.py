@@ -1,0 +1,90 @@
+"""The cluster repository: one directory with everything about one cluster."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from yk8s_tui.errors import ConfigError
+from yk8s_tui.models.config import Config
+from yk8s_tui.models.problems import InvalidConfig, Problem
+from yk8s_tui.repository.atomic import write_atomic
+from yk8s_tui.repository.editing import edit
+from yk8s_tui.repository.reading import Reading, examine, read_text
+
+CONFIG = Path("config") / "config.toml"
+
+
+def find_repository(named: str | None) -> Path:
+    """The root that was named, else the nearest parent of the current directory with a `config/config.toml`."""
+    if named:
+        root = Path(named).expanduser().absolute()
+        if (root / CONFIG).exists():
+            return root
+        raise ConfigError(
+            "is not a cluster repository",
+            where=str(root),
+            why=f"there is no {CONFIG}" if root.is_dir() else "there is no such directory",
+            hint=f"make one with `yk8s-tui init {named} --harbour lab|baremetal|openstack`",
+        )
+    here = Path.cwd()
+    for directory in (here, *here.parents):
+        if (directory / CONFIG).exists():
+            return directory
+    raise ConfigError(
+        "no cluster repository here",
+        where=str(here),
+        why=f"neither this directory nor one above it has {CONFIG}",
+        hint="name one with --cluster DIR or $YK8S_CLUSTER, or make one with `yk8s-tui init DIR --harbour …`",
+    )
+
+
+class Repository:
+    """Paths, and the configuration with its problems."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self.config_path = self.root / CONFIG
+        self.runs_dir = self.root / "runs"
+        self.secrets_dir = self.root / "secrets"
+        self.state_dir = self.root / "state"
+        self.known_hosts = self.state_dir / "known_hosts"
+
+    def config_text(self) -> str:
+        """The text of `config.toml`; raises `ConfigError` when it is missing, torn or unreadable."""
+        return read_text(self.config_path)
+
+    def examine(self) -> Reading:
+        """The configuration with everything that is to be said about it."""
+        return examine(self.config_text(), today=date.today())
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Every error and warning, with lines; raises only when the file cannot be read at all."""
+        return self.examine().problems
+
+    def load(self) -> Config:
+        """The configuration; raises `InvalidConfig` with all problems at once."""
+        return self._accepted(self.examine())
+
+    def update(self, changes: Mapping[str, Any]) -> Config:
+        """Write dotted key -> value (None removes the key); comments survive.
+
+        Raises `InvalidConfig`, and writes nothing, when the result would not be valid.
+        """
+        text = edit(self.config_text(), changes, where=str(self.config_path))
+        config = self._accepted(examine(text, today=date.today()))
+        self.write_config(text)
+        return config
+
+    def write_config(self, text: str) -> None:
+        """Replace `config.toml` in one go; it keeps its mode."""
+        mode = stat.S_IMODE(self.config_path.stat().st_mode) if self.config_path.exists() else 0o644
+        write_atomic(self.config_path, text, mode=mode)
+
+    def _accepted(self, reading: Reading) -> Config:
+        if reading.config is None:
+            raise InvalidConfig(reading.problems, where=str(self.config_path))
+        return reading.config
