@@ -1,0 +1,153 @@
+"""What a run looks like at one moment, per step, per node, and as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
+
+from yk8s_tui.runs.ring import Ring
+
+StepStatus = Literal["waiting", "running", "ok", "changed", "failed", "partial", "skipped", "cancelled"]
+NodeStatus = Literal["waiting", "running", "ok", "failed", "unreachable", "set aside"]
+ENDED: frozenset[str] = frozenset({"ok", "changed", "failed", "partial", "skipped", "cancelled"})
+"""Step results that are final."""
+SUCCEEDED: frozenset[str] = frozenset({"ok", "changed", "partial"})
+"""Step results that let dependents go on (a partial one only with tolerance `any`)."""
+
+
+class Line(NamedTuple):
+    """One line of a node's log; `kind` is `log`, `retry`, or the result of a task."""
+
+    t: float
+    kind: str
+    step: str
+    text: str
+    seconds: float = 0.0
+
+
+class Progress(NamedTuple):
+    """How far a long task is."""
+
+    done: float
+    total: float
+    unit: str
+    text: str
+
+
+class Failure(NamedTuple):
+    """A node that was set aside, with everything needed to mend it."""
+
+    t: float
+    node: str
+    step: str
+    task: str
+    reason: str
+    evidence: str
+    hint: str
+
+
+class Note(NamedTuple):
+    """A remark of the engine."""
+
+    t: float
+    level: str
+    text: str
+
+
+@dataclass(slots=True)
+class StepState:
+    """One step of the plan."""
+
+    id: str
+    layer: str
+    title: str
+    nodes: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    always: bool = False
+    estimate: float = 0.0
+    """Seconds, from earlier runs; 0 when unknown."""
+    status: StepStatus = "waiting"
+    started: float = 0.0
+    seconds: float = 0.0
+    task: str = ""
+    tasks: int = 0
+    """Tasks started so far."""
+    reason: str = ""
+    results: dict[str, str] = field(default_factory=dict)
+    """Node -> result, when the step has ended."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens in it."""
+        return self.status in ENDED
+
+
+@dataclass(slots=True)
+class NodeState:
+    """One node: what it does now, and what it did."""
+
+    name: str
+    roles: tuple[str, ...]
+    address: str
+    log: Ring[Line]
+    """Task results and log lines, oldest first; bounded, the journal has all."""
+    status: NodeStatus = "waiting"
+    step: str = ""
+    task: str = ""
+    since: float = 0.0
+    """When the current task (or state) began."""
+    last_result: str = ""
+    last_change: float = 0.0
+    """When something was changed on it last; 0 when nothing was."""
+    ok: int = 0
+    changed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    retries: int = 0
+    progress: Progress | None = None
+    reason: str = ""
+    active: int = 0
+    """Steps that run on it now."""
+    pending: int = 0
+    """Steps of the plan that have not ended on it."""
+
+    def copy(self) -> NodeState:
+        """An independent copy; the log shares its lines."""
+        return replace(self, log=self.log.copy())
+
+    def settle(self, t: float) -> None:
+        """The status that follows from what runs and what is to come."""
+        if self.status == "set aside":
+            return
+        if self.active:
+            self.status = "running"
+            return
+        self.task, self.step, self.progress = "", "", None
+        self.since = t
+        if self.status not in ("failed", "unreachable"):
+            self.status = "waiting" if self.pending else "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerState:
+    """One layer, computed from its steps."""
+
+    id: str
+    status: StepStatus
+    done: int
+    total: int
+    started: float
+    seconds: float
+
+
+@dataclass(slots=True)
+class Availability:
+    """Samples of the API through its public address."""
+
+    samples: int = 0
+    failed: int = 0
+    last_ok: bool = True
+    last_error: str = ""
+    longest_gap: float = 0.0
+    """Seconds from the first failed sample of the worst outage to the next good one."""
+    gap_since: float = 0.0
