@@ -1,0 +1,141 @@
+# Part of yk8s-tui, Apache-2.0.
+"""What a host is and whether what its receipts claim still holds; it reads and changes nothing.
+
+Runs as `python3 - ADDRESS` and writes one JSON object. Standard library only, Python 3.9 and newer.
+"""
+
+import glob
+import hashlib
+import json
+import os
+import stat
+import sys
+
+from host_facts import facts, output, read
+
+RECEIPTS = "/var/lib/yk8s/receipts/*.json"
+
+
+def receipts():
+    """Step id -> receipt; a torn one counts as state `torn`."""
+    found = {}
+    for path in sorted(glob.glob(RECEIPTS)):
+        name = os.path.basename(path)[: -len(".json")]
+        try:
+            receipt = json.loads(read(path))
+            found[str(receipt["step"])] = receipt
+        except (ValueError, KeyError, TypeError):
+            found[name] = {"step": name, "state": "torn"}
+    return found
+
+
+def digest(path):
+    """SHA-256 of a file, hexadecimal."""
+    value = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            value.update(block)
+    return value.hexdigest()
+
+
+def file_drift(path, claim):
+    """How a file differs from what was claimed; None when it does not.
+
+    A claim with `size` and `mtime_ns` spares reading the file when both still fit.
+    """
+    try:
+        status = os.stat(path)
+        mode = format(stat.S_IMODE(status.st_mode), "04o")
+        if claim.get("mode") and int(claim["mode"], 8) != int(mode, 8):
+            return f"{path} has mode {mode} instead of {claim['mode']}"
+        if claim.get("mtime_ns") == status.st_mtime_ns and claim.get("size") == status.st_size:
+            return None
+        if claim.get("sha256") and digest(path) != claim["sha256"]:
+            return path + " differs"
+    except FileNotFoundError:
+        return path + " is missing"
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
+    return None
+
+
+def sysctl_drift(name, wanted):
+    """How a kernel parameter differs from what was claimed."""
+    is_ = " ".join(read("/proc/sys/" + name.replace(".", "/"), "missing").split())
+    wanted = " ".join(str(wanted).split())
+    return None if is_ == wanted else f"{name} is {is_} instead of {wanted}"
+
+
+def unit_states(names):
+    """Unit -> the states it is in (`active`, `enabled`, …), asked with one command."""
+    if not names:
+        return {}
+    told = output("systemctl", "show", "-p", "Id,Names,ActiveState,SubState,UnitFileState,LoadState", *names)
+    states = {}
+    for block in told.split("\n\n"):
+        fields = dict(line.partition("=")[::2] for line in block.splitlines())
+        for name in [fields.get("Id", ""), *fields.get("Names", "").split()]:
+            states[name] = fields
+    return states
+
+
+def unit_drift(name, wanted, states):
+    """How a unit differs from what was claimed: `active`, `inactive`, `enabled`, `disabled`, `masked`."""
+    fields = states.get(name if "." in name else name + ".service", {})
+    is_ = [fields.get(key, "") for key in ("ActiveState", "UnitFileState", "SubState", "LoadState")]
+    if wanted in is_ or (
+        wanted in ("inactive", "absent", "stopped") and fields.get("LoadState") == "not-found"
+    ):
+        return None
+    return f"{name} is {is_[0] or 'missing'} instead of {wanted}"
+
+
+def package_versions(names):
+    """Installed package -> version, asked with one command."""
+    if not names:
+        return {}
+    form = "${binary:Package} ${Version} ${db:Status-Status}\n"
+    rows = (line.split() for line in output("dpkg-query", "-W", "-f", form, *names).splitlines())
+    return {row[0].partition(":")[0]: row[1] for row in rows if len(row) == 3 and row[2] == "installed"}
+
+
+def package_drift(name, wanted, versions):
+    """How a package differs from what was claimed; an empty version means any."""
+    is_ = versions.get(name, "")
+    if is_ and (not wanted or is_ == wanted):
+        return None
+    return f"package {name} is {is_ or 'missing'} instead of {wanted or 'installed'}"
+
+
+def drift(claims, states, versions):
+    """Everything that is not as one receipt claims."""
+    found = [file_drift(path, claim) for path, claim in claims.get("files", {}).items()]
+    found += [path + " is there again" for path in claims.get("absent", ()) if os.path.lexists(path)]
+    found += [sysctl_drift(name, value) for name, value in claims.get("sysctls", {}).items()]
+    found += [unit_drift(name, value, states) for name, value in claims.get("units", {}).items()]
+    found += [package_drift(name, value, versions) for name, value in claims.get("packages", {}).items()]
+    return [text for text in found if text]
+
+
+def claimed(found, kind):
+    """All names of one kind of claim, over all receipts."""
+    return sorted({name for receipt in found.values() for name in receipt.get("claims", {}).get(kind, {})})
+
+
+def main(arguments):
+    """Print the facts, the receipts without their claims, and the drift."""
+    found = receipts()
+    states = unit_states(claimed(found, "units"))
+    versions = package_versions(claimed(found, "packages"))
+    drifted = {
+        step: drift(receipt.get("claims", {}), states, versions)
+        for step, receipt in found.items()
+        if receipt.get("state") == "done"
+    }
+    shown = ("digest", "state", "run", "time", "times_run")
+    answer = {
+        "facts": facts(arguments[0]),
+        "receipts": {step: {key: r[key] for key in shown if key in r} for step, r in found.items()},
+        "drift": {step: texts for step, texts in drifted.items() if texts},
+    }
+    json.dump(answer, sys.stdout)
