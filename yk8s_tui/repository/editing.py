@@ -1,18 +1,26 @@
-"""Changing keys of a TOML text while comments, order and layout stay."""
+"""Changing keys of a TOML text while comments, order and layout stay.
+
+`tomlkit` does the editing; what it wrote is then read again and compared with what was wanted, so that
+nothing else in the file can change by accident.
+"""
 
 from __future__ import annotations
 
 import copy
+import re
 import tomllib
 from collections.abc import Mapping, MutableMapping, MutableSequence
 from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import Table
+from tomlkit.items import AoT, InlineTable, Table
 
 from yk8s_tui.errors import ConfigError, UsageError, Yk8sError
 from yk8s_tui.models import keys
+from yk8s_tui.repository.lines import layout
+
+_HEADER = re.compile(r"#\s*\[.*\]\s*$")
 
 
 def edit(text: str, changes: Mapping[str, Any], *, where: str) -> str:
@@ -26,11 +34,13 @@ def edit(text: str, changes: Mapping[str, Any], *, where: str) -> str:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError("is not TOML", where=where, why=str(error), hint="`yk8s-tui validate` says more") from None
     for key, value in changes.items():
-        _set(wanted, _path(key), _plain(value), key)
+        set_value(wanted, key, plain(value))
+    for key, value in changes.items():
+        text = _beside_its_comment(text, keys.split(key), value)
     try:
         document = tomlkit.parse(text)
         for key, value in changes.items():
-            _set(document, _path(key), value, key)
+            set_value(document, key, plain(value))
         result = tomlkit.dumps(document)
         written = tomllib.loads(result)
     except (TOMLKitError, tomllib.TOMLDecodeError) as error:
@@ -40,26 +50,32 @@ def edit(text: str, changes: Mapping[str, Any], *, where: str) -> str:
     return result
 
 
-def _cannot(where: str, changes: Mapping[str, Any], why: str) -> Yk8sError:
-    return Yk8sError(
-        f"cannot be changed by the tool: {', '.join(changes)}",
-        where=where,
-        why=why,
-        hint="make this change by hand",
-    )
+def rename(text: str, path: keys.Path, name: str) -> str:
+    """The text with the last part of a key renamed in its place; unchanged when the key is not there."""
+    line = layout(text).lines.get(path)
+    if line is None:
+        return text
+    lines = text.split("\n")
+    old = re.escape(str(path[-1]))
+    lines[line - 1] = re.sub(rf'(?<![\w-])["\']?{old}["\']?(?=\s*[=.\]])', name, lines[line - 1], count=1)
+    return "\n".join(lines)
 
 
-def _path(key: str) -> keys.Path:
-    try:
-        return keys.split(key)
-    except ValueError as error:
-        raise UsageError(
-            str(error), hint="for example kubernetes.version or harbour.baremetal.nodes[0].labels"
-        ) from None
+def plain(value: Any) -> Any:
+    """Plain TOML data of a value: tuples become lists, addresses and networks text."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items() if v is not None}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(v) for v in value]
+    if value is None or isinstance(value, (bool, int, float, str)) or hasattr(value, "isoformat"):
+        return value
+    return str(value)
 
 
-def _set(data: Any, path: keys.Path, value: Any, key: str) -> None:
-    *parents, last = path
+def set_value(data: Any, key: str, value: Any) -> None:
+    """Set a dotted key in plain data or in a TOML document; None removes it. Raises `UsageError`."""
+    *parents, last = path_of(key)
+    path = (*parents, last)
     for number, part in enumerate(parents):
         data = _step(data, part, key, create=value is not None, then=path[number + 1])
         if data is None:
@@ -70,8 +86,50 @@ def _set(data: Any, path: keys.Path, value: Any, key: str) -> None:
         raise UsageError(f"{key} is not a key: what stands above it is not a table")
     elif value is None:
         data.pop(last, None)
-    else:
-        data[last] = copy.deepcopy(value)
+    elif last not in data or not _merge(data[last], value):
+        data[last] = _item(data, value)
+
+
+def path_of(key: str) -> keys.Path:
+    """The path of a dotted key; raises `UsageError` when it is not one."""
+    try:
+        return keys.split(key)
+    except ValueError as error:
+        raise UsageError(
+            str(error), hint="for example kubernetes.version or harbour.baremetal.nodes[0].labels"
+        ) from None
+
+
+def _cannot(where: str, changes: Mapping[str, Any], why: str) -> Yk8sError:
+    return Yk8sError(
+        f"cannot be changed by the tool: {', '.join(changes)}", where=where, why=why, hint="make this change by hand"
+    )
+
+
+def _beside_its_comment(text: str, path: keys.Path, value: Any) -> str:
+    """A new key goes below its commented-out default, where the operator looks for it."""
+    places = layout(text)
+    *table, last = path
+    if value is None or isinstance(last, int) or path in places.lines or _is_table(value):
+        return text
+    pattern = re.compile(rf"#\s*{re.escape(str(last))}\s*=")
+    shadow: tuple[keys.Path, bool] = ((), False)
+    for where, line, comment in places.comments:
+        if where != shadow[0]:
+            shadow = (where, False)
+        if _HEADER.match(comment):
+            shadow = (where, True)
+        if where == tuple(table) and not shadow[1] and pattern.match(comment):
+            lines = text.split("\n")
+            end = "\r" if lines[line - 1].endswith("\r") else ""
+            return "\n".join([*lines[:line], f"{last} = 0{end}", *lines[line:]])
+    return text
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, Mapping) or (
+        isinstance(value, (list, tuple)) and bool(value) and all(isinstance(v, Mapping) for v in value)
+    )
 
 
 def _step(data: Any, part: str | int, key: str, *, create: bool, then: str | int) -> Any:
@@ -84,14 +142,8 @@ def _step(data: Any, part: str | int, key: str, *, create: bool, then: str | int
     if part not in data:
         if not create:
             return None
-        data[part] = [] if isinstance(then, int) else _new_table(data)
+        data[part] = [] if isinstance(then, int) else _item(data, {})
     return data[part]
-
-
-def _new_table(parent: Any) -> Any:
-    if isinstance(parent, (Table, tomlkit.TOMLDocument)):
-        return tomlkit.table(is_super_table=False)
-    return {}
 
 
 def _set_item(data: Any, place: int, value: Any, key: str) -> None:
@@ -101,14 +153,87 @@ def _set_item(data: Any, place: int, value: Any, key: str) -> None:
         if place < len(data):
             del data[place]
     elif place == len(data):
-        data.append(copy.deepcopy(value))
-    else:
-        data[place] = copy.deepcopy(value)
+        data.append(_entry(data, value))
+    elif not _merge(data[place], value):
+        data[place] = _entry(data, value)
 
 
-def _plain(value: Any) -> Any:
+def _item(parent: Any, value: Any) -> Any:
+    """The value as its parent wants it: a TOML item for a TOML document, a copy for plain data."""
+    if isinstance(parent, InlineTable) and _is_table(value):
+        return _inline(value)
+    if isinstance(parent, (Table, tomlkit.TOMLDocument)) and isinstance(value, Mapping):
+        return _table(value)
+    return copy.deepcopy(value)
+
+
+def _entry(parent: Any, value: Any) -> Any:
+    if isinstance(parent, AoT) and isinstance(value, Mapping):
+        return _table(value)
+    if isinstance(parent, tomlkit.items.Array):
+        return _inline(value)
+    return copy.deepcopy(value)
+
+
+def _table(value: Mapping[str, Any]) -> Table:
+    table = tomlkit.table()
+    for key, inner in value.items():
+        table.append(key, _inline(inner) if isinstance(inner, Mapping) else inner)
+    return table
+
+
+def _inline(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    return value
+        table = tomlkit.inline_table()
+        for key, inner in value.items():
+            table.append(key, _inline(inner))
+        return table
+    if isinstance(value, list):
+        array = tomlkit.array()
+        for inner in value:
+            array.append(_inline(inner))
+        return array
+    return copy.deepcopy(value)
+
+
+def _merge(old: Any, new: Any) -> bool:
+    """Change a table or a list of tables in place, so that the comments inside stay; False when it cannot be."""
+    if isinstance(old, MutableMapping) and isinstance(new, Mapping):
+        for key in [k for k in old if k not in new]:
+            del old[key]
+        for key, value in new.items():
+            if key not in old or (_unwrap(old[key]) != value and not _merge(old[key], value)):
+                old[key] = _item(old, value)
+        return True
+    if isinstance(old, MutableSequence) and isinstance(new, list):
+        return _merge_lists(old, new)
+    return False
+
+
+def _merge_lists(old: MutableSequence[Any], new: list[Any]) -> bool:
+    if not _is_table(new) or not all(isinstance(v, MutableMapping) for v in old):
+        return False
+    identities = [_identity(v) for v in new]
+    for place in reversed(range(len(old))):
+        if _identity(_unwrap(old[place])) not in identities:
+            del old[place]
+    if [_identity(_unwrap(v)) for v in old] != identities[: len(old)]:
+        return False
+    for place, value in enumerate(new):
+        if place >= len(old):
+            old.append(_entry(old, value))
+        elif _unwrap(old[place]) != value:
+            _merge(old[place], value)
+    return True
+
+
+def _identity(entry: Any) -> Any:
+    """What tells one entry of a list of tables from another: its name or port, else all of it."""
+    for key in ("name", "registry", "port"):
+        if key in entry:
+            return (key, entry[key], entry.get("protocol"))
+    return repr(entry)
+
+
+def _unwrap(value: Any) -> Any:
+    return value.unwrap() if hasattr(value, "unwrap") else value

@@ -15,6 +15,7 @@ from yk8s_tui.models.config import Config
 from yk8s_tui.models.problems import Problem
 from yk8s_tui.models.validation import check
 from yk8s_tui.repository.lines import Layout, layout
+from yk8s_tui.repository.migration import too_new
 
 SYNTAX = "syntax"
 """Key of the problem that stands for text that is not TOML."""
@@ -117,6 +118,8 @@ def examine(text: str, *, today: date | None = None) -> Reading:
     except RecursionError:
         deep = Problem(key=SYNTAX, message="lists or tables are nested too deep", remedy="a few levels are enough")
         return Reading(text, None, (deep,), None)
+    if newer := too_new(data, text):
+        return Reading(text, None, (newer,), data)
     config, problems = check(data, today=today)
     places = layout(text)
     return Reading(text, config, tuple(_placed(p, places) for p in problems), data)

@@ -13,6 +13,7 @@ from yk8s_tui.models.config import Config
 from yk8s_tui.models.problems import InvalidConfig, Problem
 from yk8s_tui.repository.atomic import write_atomic
 from yk8s_tui.repository.editing import edit
+from yk8s_tui.repository.migration import migrate
 from yk8s_tui.repository.reading import Reading, examine, read_text
 
 CONFIG = Path("config") / "config.toml"
@@ -52,14 +53,30 @@ class Repository:
         self.secrets_dir = self.root / "secrets"
         self.state_dir = self.root / "state"
         self.known_hosts = self.state_dir / "known_hosts"
+        self.migrated_from: int | None = None
+        """The schema version that the configuration had when it was opened, if it was migrated."""
 
     def config_text(self) -> str:
         """The text of `config.toml`; raises `ConfigError` when it is missing, torn or unreadable."""
         return read_text(self.config_path)
 
     def examine(self) -> Reading:
-        """The configuration with everything that is to be said about it."""
+        """The configuration with everything that is to be said about it; an older layout is migrated first."""
+        self.migrate()
         return examine(self.config_text(), today=date.today())
+
+    def migrate(self) -> int | None:
+        """Bring `config.toml` to the present layout, with a backup; the version it had, or None."""
+        text = self.config_text()
+        result = migrate(text, where=str(self.config_path))
+        if result.text == text:
+            return None
+        backup = self.config_path.with_name(f"{self.config_path.name}.v{result.came_from}.bak")
+        if not backup.exists():
+            write_atomic(backup, text)
+        self.write_config(result.text)
+        self.migrated_from = result.came_from
+        return result.came_from
 
     def problems(self) -> tuple[Problem, ...]:
         """Every error and warning, with lines; raises only when the file cannot be read at all."""
@@ -74,6 +91,7 @@ class Repository:
 
         Raises `InvalidConfig`, and writes nothing, when the result would not be valid.
         """
+        self.migrate()
         text = edit(self.config_text(), changes, where=str(self.config_path))
         config = self._accepted(examine(text, today=date.today()))
         self.write_config(text)
