@@ -1,0 +1,331 @@
+#!/usr/bin/python
+# Part of yk8s-tui, Apache-2.0.
+"""Ansible module: load firewall rules that take themselves back unless a new connection confirms them."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.yk8s_host import RECEIPTS, STEP_OPTION, Receipt, mode_of, sha256_of, write_atomic
+
+DOCUMENTATION = r"""
+module: yk8s_firewall
+short_description: Load nftables rules with automatic rollback
+description:
+  - V(loaded) checks the rules as a whole, arms a timer that restores those in force, and loads the new ones
+    in one transaction. Files in C(/etc) are not touched yet, so a reboot brings the former rules, too.
+  - V(confirmed) must come over a new connection. It disarms the timer and puts the files in place.
+  - When nothing confirms, the former rules are back after O(rollback_seconds).
+  - Only the table C(inet yk8s) is ever replaced; tables of others are left alone.
+options:
+  state:
+    description: The phase.
+    type: str
+    choices: [loaded, confirmed]
+    required: true
+  main:
+    description: Content of C(/etc/nftables.conf), which includes every C(/etc/nftables.d/*.nft).
+    type: str
+  fragments:
+    description: Content of fragments by file name, for example C(yk8s-trampoline.nft); null removes one.
+    type: dict
+    default: {}
+  rollback_seconds:
+    description: How long the rules may stay without being confirmed.
+    type: int
+    default: 30
+  receipt:
+    description: The variable C(yk8s_step); C(started) is written first, and the files are added to the claims.
+    type: dict
+  directory:
+    description: Where receipts are kept.
+    type: path
+    default: /var/lib/yk8s/receipts
+attributes:
+  check_mode:
+    description: Nothing is loaded in check mode; rules are checked when nft is there.
+    support: full
+  diff_mode:
+    description: One entry for each file that changes.
+    support: full
+author: yk8s-tui
+"""
+
+EXAMPLES = r"""
+- name: Load the rules
+  yk8s_firewall:
+    state: loaded
+    main: "{{ lookup('ansible.builtin.template', 'nftables.conf.j2') }}"
+    fragments: {yk8s-trampoline.nft: "{{ lookup('ansible.builtin.template', 'fragment.nft.j2') }}"}
+"""
+
+RETURN = r"""
+rollback_at:
+  description: When the former rules come back (seconds since the epoch), unless they are confirmed.
+  returned: when rules were loaded
+  type: float
+"""
+
+MAIN = "/etc/nftables.conf"
+FRAGMENTS = "/etc/nftables.d"
+WORK = "/run/yk8s-firewall"
+UNIT = "yk8s-firewall-rollback"
+TABLE = "inet yk8s"
+FINGERPRINT = "/var/lib/yk8s/firewall.json"
+
+
+class Refused(Exception):
+    """The rules cannot be loaded; the text says why."""
+
+
+def nft(*words):
+    """Run nft; returns its result, output as text."""
+    return _run("nft", *words)
+
+
+def _run(*words):
+    environment = dict(os.environ, LC_ALL="C", PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    try:
+        return subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except FileNotFoundError:
+        raise Refused(f"{words[0]} is not installed") from None
+
+
+def fingerprint():
+    """Identity of our table as the kernel has it now; empty when it is not loaded."""
+    listed = nft("--stateless", "list", "table", *TABLE.split())
+    return hashlib.sha256(listed.stdout.encode()).hexdigest() if listed.returncode == 0 else ""
+
+
+def wanted_files(options):
+    """Path -> content (None: must not exist) of everything this execution decides."""
+    files = {os.path.join(FRAGMENTS, name): text for name, text in options["fragments"].items()}
+    if options["main"] is not None:
+        files[MAIN] = options["main"]
+    return files
+
+
+def differences(files):
+    """The paths whose content is not as wanted."""
+    return [path for path, text in files.items() if read(path) != text]
+
+
+def read(path):
+    """Content of a file, None when there is none."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def stage(files):
+    """The whole rule set as it would be, in a folder of its own; returns its main file."""
+    staged = os.path.join(WORK, "new")
+    shutil.rmtree(staged, ignore_errors=True)
+    os.makedirs(os.path.join(staged, "d"), mode=0o700)
+    everything = {path: read(path) for path in glob.glob(FRAGMENTS + "/*.nft")}
+    everything.update({path: text for path, text in files.items() if path != MAIN})
+    for path, text in everything.items():
+        if text is not None:
+            with open(os.path.join(staged, "d", os.path.basename(path)), "w", encoding="utf-8") as file:
+                file.write(text)
+    main = files.get(MAIN) or read(MAIN) or ""
+    name = os.path.join(staged, "nftables.conf")
+    with open(name, "w", encoding="utf-8") as file:
+        file.write(main.replace(FRAGMENTS + "/", os.path.join(staged, "d") + "/"))
+    return name
+
+
+def armed():
+    """Whether a rollback is waiting."""
+    return _run("systemctl", "is-active", "--quiet", UNIT + ".timer").returncode == 0
+
+
+def arm(seconds, owner):
+    """Keep the rules in force as a file, and start the timer that loads them again."""
+    listed = nft("list", "table", *TABLE.split())
+    former = f"table {TABLE}\ndelete table {TABLE}\n" + (listed.stdout if listed.returncode == 0 else "")
+    for name, text in (("former.nft", former), ("owner", owner)):
+        with open(os.path.join(WORK, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    _run("systemctl", "reset-failed", UNIT + ".service", UNIT + ".timer")
+    done = _run(
+        "systemd-run",
+        f"--unit={UNIT}",
+        f"--on-active={seconds}s",
+        "--timer-property=AccuracySec=200ms",
+        "--description=Restore the former firewall rules",
+        shutil.which("nft", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") or "nft",
+        "-f",
+        os.path.join(WORK, "former.nft"),
+    )
+    if done.returncode:
+        raise Refused("the rollback timer cannot be armed, nothing was loaded: " + done.stdout.strip())
+
+
+def disarm():
+    """Stop the timer; returns whether it was still waiting."""
+    waiting = armed()
+    _run("systemctl", "stop", UNIT + ".timer")
+    return waiting
+
+
+def roll_back():
+    """Load the rules that were in force before."""
+    disarm()
+    nft("-f", os.path.join(WORK, "former.nft"))
+
+
+def await_turn(owner, seconds):
+    """Another step's rules may be waiting for their proof: wait for it, at most until they take themselves back."""
+    deadline = time.monotonic() + seconds + 10
+    while armed():
+        if read(os.path.join(WORK, "owner")) == owner:
+            roll_back()
+            return
+        if time.monotonic() > deadline:
+            raise Refused("rules of another step are still waiting to be confirmed")
+        time.sleep(0.2)
+
+
+def load(module, files, result):
+    """Check, arm, load; the former rules stay in force when anything is wrong."""
+    options = module.params
+    owner = options["receipt"]["id"] if options["receipt"] else "manual"
+    os.makedirs(WORK, mode=0o700, exist_ok=True)
+    await_turn(owner, options["rollback_seconds"])
+    name = stage(files)
+    checked = nft("--check", "-f", name)
+    if checked.returncode:
+        raise Refused("the rules are not valid, nothing was loaded; nft says: " + _short(checked.stdout))
+    arm(options["rollback_seconds"], owner)
+    result["rollback_at"] = time.time() + options["rollback_seconds"]
+    loaded = nft("-f", name)
+    if loaded.returncode:
+        disarm()
+        raise Refused(
+            "the rules cannot be loaded, the former ones are in force; nft says: " + _short(loaded.stdout)
+        )
+    with open(os.path.join(WORK, "loaded"), "w", encoding="utf-8") as file:
+        file.write(fingerprint())
+
+
+def confirm(files):
+    """Disarm, put the files in place, and remember what the kernel has."""
+    if not disarm():
+        raise Refused("the new rules were not confirmed in time, the former ones are in force again")
+    os.makedirs(FRAGMENTS, mode=0o755, exist_ok=True)
+    for path in differences(files):
+        if files[path] is None:
+            os.unlink(path)
+        else:
+            write_atomic(path, files[path].encode(), mode=0o755 if path == MAIN else 0o644, durable=True)
+    if fingerprint() != read(os.path.join(WORK, "loaded")):
+        nft("-f", MAIN)
+    remember()
+    shutil.rmtree(WORK, ignore_errors=True)
+
+
+def remember():
+    """Keep the fingerprint, so that rules changed by hand are seen."""
+    os.makedirs(os.path.dirname(FINGERPRINT), mode=0o755, exist_ok=True)
+    write_atomic(FINGERPRINT, json.dumps({"table": fingerprint()}).encode() + b"\n", mode=0o600)
+
+
+def in_force():
+    """Whether the kernel has the rules that were confirmed last."""
+    try:
+        known = json.loads(read(FINGERPRINT) or "{}")
+    except ValueError:
+        known = {}
+    return bool(known.get("table")) and known["table"] == fingerprint()
+
+
+def check_only(files):
+    """In check mode: the rules as a whole, in a folder that is removed again."""
+    if shutil.which("nft", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"):
+        os.makedirs(WORK, mode=0o700, exist_ok=True)
+        checked = nft("--check", "-f", stage(files))
+        shutil.rmtree(os.path.join(WORK, "new"), ignore_errors=True)
+        if checked.returncode:
+            raise Refused("the rules are not valid; nft says: " + _short(checked.stdout))
+
+
+def _short(text):
+    return "; ".join(line.strip() for line in text.strip().splitlines()[:6])
+
+
+def claim(receipt, files):
+    """Add the files to the claims of the receipt."""
+    present = {path for path, text in files.items() if text is not None}
+    receipt.add("files", {path: {"sha256": sha256_of(path), "mode": mode_of(path)} for path in present})
+    receipt.add("absent", [path for path, text in files.items() if text is None])
+    receipt.save()
+
+
+def act(module, files):
+    """Do what the phase asks for; returns the result."""
+    receipt = (
+        Receipt(module.params["receipt"], module.params["directory"]) if module.params["receipt"] else None
+    )
+    if module.params["state"] == "confirmed":
+        if not module.check_mode:
+            confirm(files)
+            if receipt:
+                claim(receipt, files)
+        return {"changed": False}
+    if receipt and not module.check_mode:
+        receipt.start()
+    different = differences(files)
+    result = {"changed": bool(different) or not in_force()}
+    result["diff"] = [
+        {"before_header": p, "after_header": p, "before": read(p) or "", "after": files[p] or ""}
+        for p in different
+    ]
+    if result["changed"] and module.check_mode:
+        check_only(files)
+    elif result["changed"]:
+        load(module, files, result)
+    elif receipt and not module.check_mode:
+        claim(receipt, files)
+    return result
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "state": {"type": "str", "choices": ["loaded", "confirmed"], "required": True},
+            "main": {"type": "str"},
+            "fragments": {"type": "dict", "default": {}},
+            "rollback_seconds": {"type": "int", "default": 30},
+            "receipt": STEP_OPTION,
+            "directory": {"type": "path", "default": RECEIPTS},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = act(module, wanted_files(module.params))
+    except (Refused, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
