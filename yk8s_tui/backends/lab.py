@@ -1,0 +1,287 @@
+"""The lab harbour: systemd-nspawn hosts on this machine, for trying, for tests and for rehearsals."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from pathlib import Path
+
+from yk8s_tui.backends import lab_base, lab_network
+from yk8s_tui.backends.base import Catalogue, HarbourEvent, HarbourFinding, HarbourPlan, ResourceChange
+from yk8s_tui.backends.lab_checks import check_machine, require_machine
+from yk8s_tui.backends.lab_host import LabHost
+from yk8s_tui.backends.lab_names import bridge_name, lab_inventory, subnet_of
+from yk8s_tui.backends.lab_state import (
+    LabState,
+    all_labs,
+    load_state,
+    operator_key,
+    owners,
+    pin_host_keys,
+    state_file,
+)
+from yk8s_tui.backends.lab_system import file_lock
+from yk8s_tui.errors import Yk8sError
+from yk8s_tui.models.config import Config
+from yk8s_tui.models.nodes import Inventory
+
+HOST, NETWORK, BASE = "lab host", "lab network", "base image"
+
+
+class LabHarbour:
+    """Machines of the cluster repository at `root`; see the Harbour protocol."""
+
+    name = "lab"
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+
+    @property
+    def state(self) -> LabState:
+        """The lab's place on this machine."""
+        return load_state(self.root)
+
+    def host(self, name: str) -> LabHost:
+        """The host of that name, whether it exists or not."""
+        return self.state.host(name)
+
+    async def catalogue(self) -> Catalogue:
+        """The Debian releases hosts can have."""
+        labels = {"bookworm": "Debian 12", "trixie": "Debian 13 (needs cgroup v2)"}
+        images = tuple(
+            {"value": image, "label": label, "cached": bool(lab_base.base_id(lab_base.base_path(image)))}
+            for image, label in labels.items()
+        )
+        return Catalogue(choices={"image": images})
+
+    async def preflight(self, config: Config) -> tuple[HarbourFinding, ...]:
+        """Whether this machine can be the lab."""
+        return await check_machine(config, self.state)
+
+    async def inventory(self, config: Config) -> Inventory:
+        """The hosts as configured; their addresses are fixed, so they are known before they exist."""
+        return lab_inventory(config, self.root)
+
+    async def plan(self, config: Config) -> HarbourPlan:
+        """What is to be made, started or removed so that the lab is as configured."""
+        state, inventory = self.state, await self.inventory(config)
+        lab = config.harbour.lab
+        base = lab_base.base_path(lab.image)
+        changes = [
+            _change(
+                BASE, lab.image, bool(lab_base.base_id(base)), "create", "not built yet: about a minute, once"
+            ),
+            _change(NETWORK, bridge_name(state.tag), _bridged(state), "create", f"{lab.subnet} is not up"),
+        ]
+        for node in inventory.nodes:
+            changes.append(_host_change(state.host(node.name), node.address, lab.image))
+        wanted = set(inventory.names)
+        for host in state.hosts():
+            if host.name not in wanted:
+                changes.append(
+                    ResourceChange(
+                        kind=HOST, name=host.name, action="delete", reason="not in the configuration",
+                        destroys=f"everything on {host.name}", id=host.machine,
+                    )
+                )  # fmt: skip
+        return HarbourPlan(changes=tuple(changes))
+
+    async def apply(self, plan: HarbourPlan, config: Config) -> AsyncIterator[HarbourEvent]:
+        """Make and start the hosts of the plan, all at once; idempotent."""
+        await require_machine(config)
+        state, inventory = self.state, await self.inventory(config)
+        lab = config.harbour.lab
+        subnet = subnet_of(lab)
+        async with file_lock(state.lock):
+            await lab_network.refuse_clash(state.tag, subnet, owners())
+            state.save()
+            notes: asyncio.Queue[HarbourEvent] = asyncio.Queue()
+            building = asyncio.create_task(
+                lab_base.ensure_base(
+                    lab.image,
+                    lambda text: notes.put_nowait(HarbourEvent(resource=lab.image, state="note", text=text)),
+                )
+            )
+            async for event in _until(building, notes):
+                yield event
+            base = building.result()
+            for text in lab_network.raise_sysctls():
+                yield HarbourEvent(resource="machine", state="note", text=text)
+            await lab_network.raise_network(state.tag, subnet)
+            key = await operator_key(self.root)
+
+            async def up(change: ResourceChange) -> str:
+                host = state.host(change.name)
+                if change.action == "delete":
+                    await host.remove()
+                    return "removed"
+                node = inventory.node(change.name)
+                if change.action == "change":
+                    await host.stop()
+                if not host.exists or (change.action == "change" and host.record["image"] != lab.image):
+                    await host.remove()
+                    await host.make(node, lab.image, base)
+                pin_host_keys(self.root, {node.address: _key_of(host)})
+                await host.start(node, subnet, key)
+                return f"{node.address} answers on SSH"
+
+            hosts = [c for c in plan.effective if c.kind == HOST]
+            async for event in _all_at_once(hosts, up):
+                yield event
+
+    async def down(self, names: Iterable[str] = ()) -> AsyncIterator[HarbourEvent]:
+        """Shut hosts down, all at once; what is on them stays. No names: all, and the network with them."""
+        state = self.state
+        chosen = set(names)
+        async with file_lock(state.lock):
+            hosts = [h for h in state.hosts() if not chosen or h.name in chosen]
+
+            async def stop(change: ResourceChange) -> str:
+                return await state.host(change.name).stop()
+
+            changes = [ResourceChange(kind=HOST, name=h.name, action="change", reason="down") for h in hosts]
+            async for event in _all_at_once(changes, stop):
+                yield event
+            if not any(host.supervisor for host in state.hosts()):
+                await lab_network.remove_network(state.tag)
+
+    async def destroy_plan(self, config: Config) -> HarbourPlan:
+        """Everything of this lab on this machine."""
+        state = self.state
+        changes = [
+            ResourceChange(
+                kind=HOST, name=host.name, action="delete", reason="the lab is destroyed",
+                destroys=f"everything on {host.name}", id=host.machine,
+            )
+            for host in state.hosts()
+        ]  # fmt: skip
+        if state.exists or _bridged(state):
+            bridge = bridge_name(state.tag)
+            changes.append(
+                ResourceChange(
+                    kind=NETWORK, name=bridge, action="delete", reason="the lab is destroyed", id=bridge
+                )
+            )
+        return HarbourPlan(changes=tuple(changes))
+
+    async def destroy(self, plan: HarbourPlan, config: Config) -> AsyncIterator[HarbourEvent]:
+        """Remove what the plan lists; raised sysctls and the base image stay on the machine."""
+        state = self.state
+        hosts = [c for c in plan.effective if c.kind == HOST and c.action == "delete"]
+        addresses = [str(state.host(c.name).record.get("address", "")) for c in hosts]
+        async with file_lock(state.lock):
+
+            async def remove(change: ResourceChange) -> str:
+                await state.host(change.name).remove()
+                return "removed"
+
+            async for event in _all_at_once(hosts, remove):
+                yield event
+            pin_host_keys(self.root, dict.fromkeys(addresses, ""))
+            if state.hosts() or not state.exists:
+                return
+            await lab_network.remove_network(state.tag)
+            shutil.rmtree(state.directory)
+            state_file(self.root).unlink(missing_ok=True)
+            state.lock.unlink(missing_ok=True)
+        yield HarbourEvent(resource=bridge_name(state.tag), state="done", text="network removed")
+
+
+async def prune() -> AsyncIterator[HarbourEvent]:
+    """Remove every lab on this machine whose cluster repository is gone or was replaced by another."""
+    for state, known in tuple(all_labs()):
+        if known:
+            continue
+        async with file_lock(state.lock):
+            for host in state.hosts():
+                await host.remove()
+            await lab_network.remove_network(state.tag)
+            shutil.rmtree(state.directory)
+            state.lock.unlink(missing_ok=True)
+        yield HarbourEvent(resource=str(state.root), state="done", text=f"its lab ({state.tag}) was removed")
+
+
+def _bridged(state: LabState) -> bool:
+    return Path("/sys/class/net", bridge_name(state.tag)).exists()
+
+
+def _key_of(host: LabHost) -> str:
+    from yk8s_tui.backends.lab_files import host_key
+
+    return host_key(host.upper)
+
+
+def _change(kind: str, name: str, there: bool, action: str, reason: str) -> ResourceChange:
+    if there:
+        return ResourceChange(kind=kind, name=name, action="keep", reason="exists", id=name)
+    return ResourceChange.model_validate({"kind": kind, "name": name, "action": action, "reason": reason})
+
+
+def _host_change(host: LabHost, address: str, image: str) -> ResourceChange:
+    record = host.record
+    action, reason, destroys = "keep", "running", ""
+    if not record:
+        action, reason = "create", "does not exist"
+    elif record["image"] != image:
+        action, reason = "change", f"is Debian {record['image']}, not {image}"
+        destroys = f"everything on {host.name}: it is made again"
+    elif record.get("address", address) != address:
+        action, reason = "change", f"its address changes from {record['address']} to {address}"
+        destroys = f"the Kubernetes node {host.name}: nodes cannot change their address"
+    elif not host.supervisor:
+        action, reason = "start", "is not running"
+    return ResourceChange.model_validate(
+        {
+            "kind": HOST, "name": host.name, "action": action, "reason": reason, "destroys": destroys,
+            "id": host.machine if record else "",
+        }
+    )  # fmt: skip
+
+
+async def _until(task: asyncio.Task[Path], queue: asyncio.Queue[HarbourEvent]) -> AsyncIterator[HarbourEvent]:
+    """The events of a queue until the task has ended; its failure is raised, and closing cancels it."""
+    task.add_done_callback(lambda _: queue.put_nowait(HarbourEvent(resource="", state="done")))
+    try:
+        while (event := await queue.get()).resource:
+            yield event
+        await task
+    finally:
+        task.cancel()
+
+
+async def _all_at_once(
+    changes: list[ResourceChange], work: Callable[[ResourceChange], Awaitable[str]]
+) -> AsyncIterator[HarbourEvent]:
+    """Do the work for every change at the same time; one that fails does not stop the others."""
+    queue: asyncio.Queue[HarbourEvent] = asyncio.Queue()
+    failures: list[Yk8sError] = []
+
+    async def one(change: ResourceChange) -> None:
+        queue.put_nowait(HarbourEvent(resource=change.name, state="started", text=change.reason))
+        try:
+            text = await work(change)
+        except (Yk8sError, OSError) as error:
+            failures.append(
+                error if isinstance(error, Yk8sError) else Yk8sError(str(error), where=change.name)
+            )
+            queue.put_nowait(HarbourEvent(resource=change.name, state="failed", text=str(error)))
+        else:
+            queue.put_nowait(HarbourEvent(resource=change.name, state="done", text=text))
+
+    tasks = [asyncio.create_task(one(change)) for change in changes]
+    try:
+        ended = 0
+        while ended < len(tasks):
+            event = await queue.get()
+            ended += event.state in {"done", "failed"}
+            yield event
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise Yk8sError(f"{len(failures)} hosts failed", why="\n".join(str(f) for f in failures))

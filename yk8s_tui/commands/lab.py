@@ -1,0 +1,146 @@
+"""`yk8s-tui lab`: start, stop, list and enter the lab hosts of a cluster repository."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from yk8s_tui.commands.common import cluster_directory, print_json
+from yk8s_tui.errors import ConfigError, ExitCode, UsageError, Yk8sError
+
+if TYPE_CHECKING:
+    from yk8s_tui.backends.base import HarbourEvent
+    from yk8s_tui.backends.lab import LabHarbour
+    from yk8s_tui.models.config import Config
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `lab` with its sub-commands."""
+    lab = commands.add_parser("lab", help="lab hosts on this machine: up, down, list, exec, prune")
+    actions = lab.add_subparsers(dest="action", required=True, metavar="ACTION")
+    up = actions.add_parser("up", help="make what is missing and start it; waits until SSH answers")
+    up.add_argument(
+        "--node", action="append", default=[], metavar="NAME", help="only this host; may be repeated"
+    )
+    up.set_defaults(run=run_up)
+    down = actions.add_parser("down", help="shut down; what is on the hosts stays")
+    down.add_argument(
+        "--node", action="append", default=[], metavar="NAME", help="only this host; may be repeated"
+    )
+    down.set_defaults(run=run_down)
+    listing = actions.add_parser("list", help="hosts with address, roles, state and memory")
+    listing.add_argument("--json", action="store_true", help="machine-readable")
+    listing.set_defaults(run=run_list)
+    execute = actions.add_parser("exec", help="run a command as root in a host: lab exec NODE -- CMD")
+    execute.add_argument("node", metavar="NODE")
+    execute.add_argument("words", nargs=argparse.REMAINDER, metavar="-- CMD")
+    execute.set_defaults(run=run_exec)
+    prune = actions.add_parser("prune", help="remove labs whose cluster repository is gone")
+    prune.set_defaults(run=run_prune)
+
+
+def _open(args: argparse.Namespace) -> tuple[LabHarbour, Config]:
+    from yk8s_tui.backends.lab import LabHarbour
+    from yk8s_tui.repository.repository import Repository
+
+    root = cluster_directory(args)
+    config = Repository(root).load()
+    if config.cluster.harbour != "lab":
+        raise ConfigError(
+            f"this cluster's harbour is {config.cluster.harbour}, not lab",
+            where=str(root),
+            hint="a lab is made with `yk8s-tui init DIR --harbour lab`",
+        )
+    return LabHarbour(root), config
+
+
+async def _show(events: AsyncIterator[HarbourEvent]) -> None:
+    symbols = {"started": "·", "done": "✓", "failed": "✗", "note": "i"}
+    async for event in events:
+        if event.state != "started":
+            print(f"{symbols[event.state]} {event.resource}: {event.text}", flush=True)
+
+
+def _known(names: list[str], there: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in there:
+            raise UsageError(
+                f"there is no host {name!r}", hint=f"the hosts are {', '.join(there) or 'none yet'}"
+            )
+
+
+def run_up(args: argparse.Namespace) -> int:
+    """Make and start hosts; hosts that the configuration no longer has are left alone."""
+    harbour, config = _open(args)
+
+    async def up() -> None:
+        plan = await harbour.plan(config)
+        inventory = await harbour.inventory(config)
+        _known(args.node, inventory.names)
+        refused = [c for c in plan.effective if c.destroys and c.action == "change"]
+        if refused:
+            change = refused[0]
+            raise Yk8sError(
+                f"{change.name}: {change.reason}",
+                why=f"this would destroy {change.destroys}",
+                hint="undo the change in config/config.toml, or destroy the cluster and start again",
+            )
+        wanted = [c for c in plan.changes if c.action != "delete" and (not args.node or c.name in args.node)]
+        await _show(harbour.apply(plan.model_copy(update={"changes": tuple(wanted)}), config))
+        running = [c.name for c in plan.changes if c.action == "keep" and c.name in inventory.names]
+        if running and not args.node:
+            print(f"already running: {', '.join(running)}")
+
+    asyncio.run(up())
+    return ExitCode.DONE
+
+
+def run_down(args: argparse.Namespace) -> int:
+    """Shut hosts down."""
+    harbour, _ = _open(args)
+    _known(args.node, tuple(host.name for host in harbour.state.hosts()))
+    asyncio.run(_show(harbour.down(args.node)))
+    return ExitCode.DONE
+
+
+def run_list(args: argparse.Namespace) -> int:
+    """List the hosts; also those that the configuration no longer has."""
+    from yk8s_tui.backends.lab_listing import describe
+
+    harbour, config = _open(args)
+    rows = describe(harbour.state, config)
+    if args.json:
+        print_json({"format": 1, "hosts": rows})
+        return ExitCode.DONE
+    table = [("NAME", "ADDRESS", "ROLES", "STATE", "MEMORY")]
+    for row in rows:
+        memory = f"{row['memory_mb']} MiB" if row["state"] == "running" else "-"
+        table.append((row["name"], row["address"], ",".join(row["roles"]) or "-", row["state"], memory))
+    widths = [max(len(line[column]) for line in table) for column in range(5)]
+    for line in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    return ExitCode.DONE
+
+
+def run_exec(args: argparse.Namespace) -> int:
+    """Run a command in a host, with its exit code (128 + signal number when a signal ended it)."""
+    harbour, _ = _open(args)
+    words = args.words[1:] if args.words[:1] == ["--"] else args.words
+    if not words:
+        raise UsageError("no command given", hint="yk8s-tui lab exec NODE -- CMD")
+    _known([args.node], tuple(host.name for host in harbour.state.hosts()))
+    sys.stdout.flush()
+    code = subprocess.call(harbour.host(args.node).command(words))
+    return 128 - code if code < 0 else code
+
+
+def run_prune(args: argparse.Namespace) -> int:
+    """Remove labs that no cluster repository knows any more, and nothing else."""
+    from yk8s_tui.backends.lab import prune
+
+    asyncio.run(_show(prune()))
+    return ExitCode.DONE
