@@ -81,7 +81,7 @@ class Connector:
 
     async def connect(self, node: Node) -> asyncssh.SSHClientConnection:
         """A connection to a node; raises `UnreachableError` with the reason in words."""
-        tunnel = await self._tunnel(node) if node.jump else None
+        tunnel = await self.tunnel(node) if node.jump else None
         return await self._open(node.name, node.ssh_user, node.host, node.ssh_port, node.ssh_key, tunnel)
 
     @contextlib.asynccontextmanager
@@ -92,7 +92,8 @@ class Connector:
         except (asyncssh.Error, OSError) as error:
             raise unreachable(f"{node.name} ({node.host})", "the connection broke", error) from error
 
-    async def _tunnel(self, node: Node) -> asyncssh.SSHClientConnection:
+    async def tunnel(self, node: Node) -> asyncssh.SSHClientConnection:
+        """The shared connection to the jump host of a node; raises `UnreachableError`."""
         where = (node.jump, node.ssh_key)
         task = self._jumps.get(where)
         if task is None or (task.done() and self._useless(task)):
@@ -203,3 +204,30 @@ def unreachable(where: str, what: str, error: Exception) -> UnreachableError:
     else:
         why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
     return UnreachableError(what, where=where, why=why, hint=hint)
+
+
+async def fetch_host_key(
+    host: str,
+    port: int,
+    algorithms: tuple[str, ...],
+    timeout: float,
+    tunnel: asyncssh.SSHClientConnection | None,
+) -> dict[str, str] | None:
+    """The key a server shows for these algorithms, as fields of `HostKey`; None when it has none of them."""
+    where = host if port == 22 else f"{host} port {port}"
+    try:
+        async with asyncio.timeout(timeout):
+            key = await asyncssh.get_server_host_key(
+                host, port, tunnel=tunnel or (), server_host_key_algs=list(algorithms), config=None
+            )
+    except asyncssh.KeyExchangeFailed:
+        return None
+    except TimeoutError as error:
+        why = f"no answer within {timeout:g} s"
+        raise UnreachableError("SSH does not answer", where=where, why=why) from error
+    except (asyncssh.Error, OSError) as error:
+        raise unreachable(where, "the host key could not be fetched", error) from error
+    if key is None:
+        return None
+    line = key.export_public_key("openssh").decode().split()[:2]
+    return {"algorithm": line[0], "fingerprint": key.get_fingerprint(), "line": " ".join(line)}
