@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from yk8s_tui.models.config import Config
+from yk8s_tui.models.harbours import Lab
+from yk8s_tui.models.types import Role
 
 LAB_FRONTEND_OFFSET = 11
 """Lab frontends take the addresses from here on, counted from the network address."""
@@ -30,49 +34,62 @@ def node_network(config: Config) -> IPv4Network | IPv6Network:
     return ip_network(f"{first}/{24 if first.version == 4 else 64}", strict=False)
 
 
-def lab_addresses(config: Config) -> dict[str, str]:
-    """Names and addresses of the lab hosts; the names do not have the cluster's prefix."""
-    lab = config.harbour.lab
-    base = lab.subnet.network_address
-    groups = (
-        ("fe", 0 if lab.combined else lab.frontends, LAB_FRONTEND_OFFSET),
-        ("cp", lab.control_planes, LAB_CONTROL_PLANE_OFFSET),
-        ("w", lab.workers, LAB_WORKER_OFFSET),
+@dataclass(frozen=True)
+class PlannedNode:
+    """A node as the configuration names it, before any harbour was asked."""
+
+    name: str
+    address: str
+    roles: tuple[Role, ...]
+    key: str
+    """Dotted key of what it comes from."""
+
+
+def planned_nodes(config: Config) -> tuple[PlannedNode, ...]:
+    """The nodes that the configuration itself names; none for harbours that choose addresses."""
+    if config.cluster.harbour == "lab":
+        return tuple(_lab_nodes(config.harbour.lab))
+    if config.cluster.harbour == "baremetal":
+        return tuple(
+            PlannedNode(n.name, str(n.address), n.roles, f"harbour.baremetal.nodes[{i}]")
+            for i, n in enumerate(config.harbour.baremetal.nodes)
+        )
+    return ()
+
+
+def _lab_nodes(lab: Lab) -> Iterator[PlannedNode]:
+    control: tuple[Role, ...] = ("frontend", "control-plane") if lab.combined else ("control-plane",)
+    groups: tuple[tuple[str, int, int, tuple[Role, ...], str], ...] = (
+        ("fe", 0 if lab.combined else lab.frontends, LAB_FRONTEND_OFFSET, ("frontend",), "frontends"),
+        ("cp", lab.control_planes, LAB_CONTROL_PLANE_OFFSET, control, "control_planes"),
+        ("w", lab.workers, LAB_WORKER_OFFSET, ("worker",), "workers"),
     )
-    return {f"{name}{i + 1}": str(base + offset + i) for name, count, offset in groups for i in range(count)}
+    for prefix, count, offset, roles, field in groups:
+        for number in range(count):
+            address = _offset(lab.subnet, offset + number)
+            yield PlannedNode(f"{prefix}{number + 1}", address, roles, f"harbour.lab.{field}")
+
+
+def _offset(network: IPv4Network | IPv6Network, offset: int) -> str:
+    """An address counted from the network address; "" when the network is too small."""
+    return str(network.network_address + offset) if offset < network.num_addresses - 1 else ""
 
 
 def frontend_count(config: Config) -> int:
     """How many frontends there will be; 0 when that is not known yet."""
-    harbour = config.cluster.harbour
-    if harbour == "lab":
-        lab = config.harbour.lab
-        return lab.control_planes if lab.combined else lab.frontends
-    if harbour == "baremetal":
-        return sum("frontend" in n.roles for n in config.harbour.baremetal.nodes)
-    return int(getattr(getattr(config.harbour.openstack, "frontends", None), "count", 0) or 0)
+    return sum("frontend" in node.roles for node in planned_nodes(config))
 
 
 def effective_vip(config: Config) -> str:
     """The address of the API: the VIP, or the only frontend's own address; "" when there is none yet."""
     if config.trampoline.vip is not None:
         return str(config.trampoline.vip)
-    harbour = config.cluster.harbour
-    if harbour == "lab":
-        return _lab_vip(config)
-    if harbour == "baremetal":
-        frontends = [n for n in config.harbour.baremetal.nodes if "frontend" in n.roles]
-        return str(frontends[0].address) if len(frontends) == 1 else ""
+    frontends = [n for n in planned_nodes(config) if "frontend" in n.roles]
+    if len(frontends) == 1:
+        return frontends[0].address
+    if config.cluster.harbour == "lab":
+        return _offset(config.harbour.lab.subnet, LAB_VIP_OFFSET)
     return ""
-
-
-def _lab_vip(config: Config) -> str:
-    lab = config.harbour.lab
-    base = lab.subnet.network_address
-    if frontend_count(config) > 1:
-        offset = LAB_VIP_OFFSET if lab.subnet.num_addresses > LAB_VIP_OFFSET + 1 else lab.subnet.num_addresses - 2
-        return str(base + offset)
-    return str(base + (LAB_CONTROL_PLANE_OFFSET if lab.combined else LAB_FRONTEND_OFFSET))
 
 
 def is_inside(address: str, network: IPv4Network | IPv6Network) -> bool:

@@ -76,7 +76,7 @@ class SecretStore:
         self.path(name).unlink(missing_ok=True)
 
     def values(self) -> frozenset[str]:
-        """Every text worth redacting: the secrets, their base64 form, and the secret parts of larger files."""
+        """Every text worth redacting: the secrets, and the secret parts of larger files."""
         found: set[str] = set()
         for path in self._files():
             try:
@@ -110,7 +110,6 @@ def _secret_parts(text: str) -> Iterator[str]:
     stripped = text.strip()
     if "\n" not in stripped:
         yield stripped
-        yield base64.b64encode(stripped.encode()).decode()
         return
     blocks = _PRIVATE_BLOCK.findall(text)
     for block in blocks:
