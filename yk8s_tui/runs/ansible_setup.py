@@ -1,0 +1,174 @@
+"""What Ansible is given for a run: inventory, environment, and arguments of SSH."""
+
+from __future__ import annotations
+
+import getpass
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from yk8s_tui import paths
+from yk8s_tui.models.nodes import Node
+from yk8s_tui.models.plan import Plan
+
+RUN_MARK = "LC_YK8S_RUN"
+"""Environment variable of everything a run starts on a host; `LC_*` is what sshd accepts and sudo keeps."""
+BECOME_PASSWORDS = "yk8s_become_passwords"
+"""Secret variable: node -> sudo password."""
+ACCELERATOR_CORES = ((2, 10), (2, 22))
+"""Releases of ansible-core the accelerator is used with: from, up to but without."""
+
+
+def inventory(plan: Plan, root: Path, known_hosts: Path) -> dict[str, Any]:
+    """The inventory of a run, as Ansible reads it from JSON."""
+    hosts = {node.name: _host(node, plan, root, known_hosts) for node in plan.inventory.nodes}
+    groups = {
+        "frontends": plan.inventory.frontends,
+        "control_plane": plan.inventory.control_planes,
+        "workers": plan.inventory.workers,
+        "kubernetes": plan.inventory.kubernetes,
+    }
+    children: dict[str, Any] = {
+        name: {"hosts": {node.name: {} for node in nodes}} for name, nodes in groups.items()
+    }
+    return {"all": {"hosts": hosts, "children": children}}
+
+
+def _host(node: Node, plan: Plan, root: Path, known_hosts: Path) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "ansible_host": node.host,
+        "ansible_port": node.ssh_port,
+        "ansible_user": node.ssh_user,
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "yk8s_address": node.address,
+        "yk8s_facts": plan.facts.get(node.name, {}),
+        "yk8s_roles": list(node.roles),
+    }
+    if node.ssh_key:
+        found["ansible_ssh_private_key_file"] = str(root / Path(node.ssh_key).expanduser())
+    if node.ssh_user != "root":
+        found["ansible_become"] = True
+    if node.sudo_password_secret:
+        found["ansible_become_password"] = f"{{{{ {BECOME_PASSWORDS}[inventory_hostname] }}}}"
+    if node.jump:
+        command = shlex.quote(_jump_command(node, root, known_hosts))
+        found["ansible_ssh_common_args"] = f"-o ProxyCommand={command}"
+    return found
+
+
+def _jump_command(node: Node, root: Path, known_hosts: Path) -> str:
+    """A jump host is held to the same pinned keys; `-J` would fall back on the user's own files."""
+    user, _, place = node.jump.rpartition("@")
+    if place.startswith("["):
+        host, _, port = place[1:].partition("]")
+        port = port.removeprefix(":")
+    elif place.count(":") == 1:
+        host, _, port = place.partition(":")
+    else:
+        host, port = place, ""
+    words = ["ssh", *_strict(known_hosts), "-p", port or "22", "-l", user or getpass.getuser()]
+    if node.ssh_key:
+        words += ["-i", str(root / Path(node.ssh_key).expanduser())]
+    return shlex.join([*words, "-W", "[%h]:%p", host])
+
+
+def _strict(known_hosts: Path) -> list[str]:
+    return [
+        "-F",
+        "none",
+        "-o",
+        f'UserKnownHostsFile="{known_hosts}"',
+        "-o",
+        "GlobalKnownHostsFile=/dev/null",
+        "-o",
+        "StrictHostKeyChecking=yes",
+        "-o",
+        "BatchMode=yes",
+    ]
+
+
+def ssh_arguments(known_hosts: Path, sockets: Path, run: str) -> str:
+    """Arguments of every SSH connection: only pinned keys, one shared connection per host and run."""
+    words = [
+        *_strict(known_hosts),
+        "-o",
+        "ControlMaster=auto",
+        "-o",
+        "ControlPersist=600",
+        "-o",
+        f"ControlPath={sockets}/%C",
+        "-o",
+        "ConnectTimeout=10",
+        "-o",
+        "ServerAliveInterval=10",
+        "-o",
+        "ServerAliveCountMax=3",
+        "-o",
+        f"SetEnv={RUN_MARK}={run}",
+    ]
+    return shlex.join(words)
+
+
+def environment(
+    root: Path, known_hosts: Path, workspace: Path, sockets: Path, run: str, forks: int
+) -> dict[str, str]:
+    """Settings of Ansible as environment; whatever `ansible.cfg` the operator has is not read."""
+    ansible = paths.assets() / "ansible"
+    settings = workspace / "ansible.cfg"
+    if not settings.exists():
+        settings.write_text("[defaults]\n")
+    roles = [ansible / "roles", root / "k8s-custom" / "roles"]
+    return {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}",
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_CONFIG": str(settings),
+        "ANSIBLE_FORKS": str(max(1, forks)),
+        "ANSIBLE_GATHERING": "explicit",
+        "ANSIBLE_HOST_KEY_CHECKING": "True",
+        "ANSIBLE_PIPELINING": "True",
+        "ANSIBLE_ROLES_PATH": ":".join(str(path) for path in roles),
+        "ANSIBLE_LIBRARY": str(ansible / "library"),
+        "ANSIBLE_MODULE_UTILS": str(ansible / "module_utils"),
+        "ANSIBLE_FILTER_PLUGINS": str(ansible / "filter_plugins"),
+        "ANSIBLE_LOCAL_TEMP": str(workspace / "tmp"),
+        "ANSIBLE_SSH_ARGS": ssh_arguments(known_hosts, sockets, run),
+        "ANSIBLE_SSH_RETRIES": "2",
+        "ANSIBLE_TIMEOUT": "10",
+        "ANSIBLE_NOCOLOR": "True",
+        "ANSIBLE_DEPRECATION_WARNINGS": "False",
+        "ANSIBLE_RETRY_FILES_ENABLED": "False",
+        "ANSIBLE_DISPLAY_ARGS_TO_STDOUT": "False",
+        "ANSIBLE_COMMAND_WARNINGS": "False",
+        "ANSIBLE_ANY_ERRORS_FATAL": "False",
+        "ANSIBLE_INJECT_FACT_VARS": "False",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def accelerator() -> dict[str, str]:
+    """Settings that switch the accelerator (Mitogen) on; empty when it is not there, not wanted, or too old or new.
+
+    `YK8S_ACCELERATOR=off` switches it off.
+    """
+    if os.environ.get("YK8S_ACCELERATOR", "").lower() in ("off", "0", "false", "no"):
+        return {}
+    found = importlib.util.find_spec("ansible_mitogen")
+    if found is None or not found.submodule_search_locations:
+        return {}
+    release = importlib.metadata.version("ansible-core").split(".")[:2]
+    low, high = ACCELERATOR_CORES
+    if not low <= (int(release[0]), int(release[1])) < high:
+        return {}
+    plugins = Path(found.submodule_search_locations[0]) / "plugins" / "strategy"
+    return {"ANSIBLE_STRATEGY": "mitogen_linear", "ANSIBLE_STRATEGY_PLUGINS": str(plugins)}
+
+
+def write_private(path: Path, value: object) -> None:
+    """Write JSON that only this user may read."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(value, file)
