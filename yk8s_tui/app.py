@@ -1,0 +1,133 @@
+"""The terminal application: opens screens, holds no state of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.screen import Screen
+
+from yk8s_tui import paths
+from yk8s_tui.widgets.symbols import table
+
+if TYPE_CHECKING:
+    from yk8s_tui.errors import Yk8sError
+
+STYLES = paths.assets() / "styles"
+
+
+def _keys_provider() -> type[Provider]:
+    from yk8s_tui.screens.commands import KeysProvider
+
+    return KeysProvider
+
+
+class Yk8sApp(App[int]):
+    """Home first; a cluster that was named is opened at once."""
+
+    TITLE = "yk8s-tui"
+    CSS_PATH = STYLES / "app.tcss"
+    COMMANDS = {_keys_provider}  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012
+    COMMAND_PALETTE_DISPLAY = "^P"
+    BINDINGS: list[BindingType] = [  # noqa: RUF012
+        Binding("f1", "keys_help", "Help", tooltip="What this screen is for, and every key of it", key_display="F1"),
+        Binding("ctrl+q", "leave", "Quit", tooltip="Leave; a run in progress goes on", key_display="^Q", priority=True),
+    ]
+
+    def __init__(self, cluster: Path | None = None, attach: str = "") -> None:
+        super().__init__()
+        self.cluster = cluster
+        self.attach = attach
+        self.busy_with = ""
+        """What would be lost if the application ended now; in words, empty when nothing would."""
+
+    def get_default_screen(self) -> Screen[None]:
+        """Home is the screen below all others."""
+        from yk8s_tui.screens.home import HomeScreen
+
+        return HomeScreen(self.cluster, self.attach)
+
+    def on_mount(self) -> None:
+        """Plain terminals get plain borders."""
+        self.set_class(table()["ok"] == "v", "-plain")
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Short names of keys, as the last line has little room."""
+        if binding.key_display:
+            return binding.key_display
+        names = {"escape": "Esc", "enter": "Enter", "slash": "/", "delete": "Del", "space": "Space"}
+        key = binding.key.split(",")[0]
+        if key.startswith("ctrl+"):
+            return "^" + key.removeprefix("ctrl+").upper()
+        return names.get(key, key.upper() if len(key) < 3 else key)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What is not a key of the screen: the look."""
+        yield SystemCommand("Theme", "Choose other colours", self.search_themes)
+
+    def action_keys_help(self) -> None:
+        """Show the help of the screen below."""
+        from yk8s_tui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen.of(self.screen))
+
+    def action_leave(self) -> None:
+        """Quit; ask only when something would be lost."""
+        if not self.busy_with:
+            self.exit(0)
+            return
+        from yk8s_tui.screens.dialogs import ConfirmDialog
+
+        dialog = ConfirmDialog(
+            "Quit now?", f"{self.busy_with} would be interrupted. It can be started again later.", yes="Quit"
+        )
+        self.push_screen(dialog, lambda sure: self.exit(0) if sure else None)
+
+    def show_error(self, error: Yk8sError | BaseException, then: Callable[[], None] | None = None) -> None:
+        """A dialog with what, where, why, and what to do."""
+        from yk8s_tui.screens.dialogs import ErrorDialog
+
+        self.push_screen(ErrorDialog.of(error), lambda _result: then() if then else None)
+
+
+def run_app(cluster: str | None, attach: str = "") -> int:
+    """Run the terminal interface, at once on the run `attach` when it is given; returns the exit code.
+
+    Raises `UsageError` when there is no terminal, `ConfigError` when the named cluster is none.
+    """
+    import sys
+
+    from yk8s_tui.errors import UsageError
+
+    if not sys.stdin.isatty() or not sys.stdout.isatty():
+        raise UsageError(
+            "the terminal interface needs a terminal",
+            why="standard input or output is a file or a pipe",
+            hint="use the commands instead, for example `yk8s-tui plan`; see `yk8s-tui --help`",
+        )
+    app = Yk8sApp(_cluster_of(cluster), attach)
+    code = app.run()
+    return app.return_code or 0 if code is None else code
+
+
+def _cluster_of(named: str | None) -> Path | None:
+    """The cluster repository that was named (flag, environment), or the one we are in; None when in none."""
+    import os
+
+    from yk8s_tui.errors import ConfigError
+    from yk8s_tui.repository.repository import find_repository
+
+    named = named or os.environ.get("YK8S_CLUSTER")
+    try:
+        return find_repository(named)
+    except ConfigError:
+        if named:
+            raise
+        return None

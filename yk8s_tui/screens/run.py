@@ -1,0 +1,289 @@
+"""A run: layers above, all nodes below, everything computed from the journal."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from yk8s_tui import paths
+from yk8s_tui.runs.alive import engine_alive
+from yk8s_tui.runs.state import RunState
+from yk8s_tui.screens import run_words
+from yk8s_tui.screens.run_feed import RunFeed
+from yk8s_tui.widgets.bars import KeyBar, TitleBar
+from yk8s_tui.widgets.layer_lines import LayerLines
+from yk8s_tui.widgets.node_grid import NodeGrid
+from yk8s_tui.widgets.symbols import symbol
+
+TICK_SECONDS = 0.1
+"""How often the screen takes over what the journal says."""
+FULL_TICKS = 5
+"""Layers, counts and words are painted every so many ticks; the grid at every tick that changed something."""
+
+
+class RunScreen(Screen[None]):
+    """Watch, cancel, pause, retry; leaving it never stops the run."""
+
+    CSS_PATH = paths.assets() / "styles" / "run.tcss"
+    AUTO_FOCUS = "NodeGrid"
+    HELP = """
+A run is carried out by a process of its own. This screen only reads its journal: closing the terminal, or leaving with D,
+does not touch the run, and `yk8s-tui` offers to attach to it again.
+
+Failed nodes stand first. A node that fails is set aside and takes part in nothing more; the others go on.
+Cancel ends what runs now in an orderly way. Nothing that was done is undone; a new plan goes on from there.
+"""
+    BINDINGS: list[BindingType] = [  # noqa: RUF012
+        Binding("r", "retry", "Retry", tooltip="Plan again for the nodes that failed, when the run has ended"),
+        Binding("f", "failures", "Failures", tooltip="Every failure with its evidence and what to do"),
+        Binding("slash", "filter", "Filter", tooltip="Show only nodes with these words in name, role, state or task"),
+        Binding("l", "layers", "Layers", tooltip="Every step of every layer"),
+        Binding("a", "all_log", "All", tooltip="The log of the whole run", show=False),
+        Binding("p", "pause", "Pause", tooltip="Start nothing new, or go on"),
+        Binding("c", "cancel", "Cancel", tooltip="End the run in an orderly way"),
+        Binding("d,escape", "detach", "Detach", tooltip="Leave this screen; the run goes on", key_display="D"),
+    ]
+
+    class Answered(Message):
+        """The engine has taken a request, or has not."""
+
+        def __init__(self, text: str, error: Exception | None = None) -> None:
+            super().__init__()
+            self.text = text
+            self.error = error
+
+    def __init__(self, root: Path, run: str) -> None:
+        super().__init__()
+        self.root = root
+        self.run_id = run
+        self.directory = root / "runs" / run
+        self.feed = RunFeed(self.directory, alive=lambda: engine_alive(self.directory))
+        self._ticks = 0
+        self._words = ""
+
+    @property
+    def state(self) -> RunState:
+        """The run as the journal tells it."""
+        return self.feed.state
+
+    def compose(self) -> ComposeResult:
+        """Layers, counts, grid, the node under the cursor, a sentence."""
+        yield TitleBar("run", "reading …")
+        yield LayerLines()
+        yield Static("", id="counts", markup=False)
+        yield NodeGrid(id="grid")
+        with Vertical(id="detail-pane", classes="pane"):
+            yield Static("", id="detail", markup=False)
+        yield Static("", id="remark", markup=False)
+        yield Input(id="filter", placeholder="words, for example: failed w1", compact=True)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Begin to follow the journal."""
+        self.query_one("#filter").display = False
+        self.query_one("#detail-pane").display = False
+        self.run_worker(self.feed.follow, thread=True, exit_on_error=False, group="feed")
+        self.set_interval(TICK_SECONDS, self.tick)
+        self._remember()
+
+    def on_unmount(self) -> None:
+        """Stop reading."""
+        self.feed.stop()
+
+    @work(thread=True, exit_on_error=False, group="recent")
+    def _remember(self) -> None:
+        from yk8s_tui.repository.recent import remember
+
+        remember(self.root)
+
+    # Painting
+
+    def tick(self) -> None:
+        """Take over what the journal says, and paint what has changed."""
+        moved = self.feed.drain()
+        self._ticks += 1
+        if self.feed.error is not None:
+            error, self.feed.error = self.feed.error, None
+            self.app.show_error(error)  # type: ignore[attr-defined]
+        if not self.is_current and not moved:
+            return
+        full = self._ticks % FULL_TICKS == 0
+        if moved or (full and not self.state.finished):
+            grid = self.query_one(NodeGrid)
+            grid.show(list(self.state.nodes.values()), self.state.failures, self._now)
+        if full or not self.feed.ready:
+            self.paint()
+
+    @property
+    def _now(self) -> float:
+        return self.state.ended or (self.state.last if self.feed.engine_gone else time.time())
+
+    def paint(self) -> None:
+        """Everything around the grid."""
+        state, grid, gone = self.state, self.query_one(NodeGrid), self.feed.engine_gone
+        title = self.query_one(TitleBar)
+        if not self.feed.ready:
+            title.right = f"reading the journal, {self.feed.read_bytes // 1_000_000} MB"
+            return
+        number = f" #{self._number}" if self._number else ""
+        title.left = f"{state.cluster} {symbol('dot')} {state.operation or 'apply'}{number}" + (" (check only)" if state.check_only else "")
+        title.right = run_words.heading(state, self._now, gone=gone)
+        layers = self.query_one(LayerLines)
+        layers.set_tall(self.size.height >= 32)
+        layers.show(state.layers)
+        self.query_one("#counts", Static).update(run_words.counts(state, len(grid.nodes), self._words))
+        self.query_one("#remark", Static).update(run_words.remark(state, gone=gone))
+        self._paint_detail()
+        key = (state.status, bool(state.failures), gone)
+        if key != self._offered:
+            self._offered = key
+            self.refresh_bindings()
+
+    _offered: tuple[str, bool, bool] = ("", False, False)
+
+    @property
+    def _number(self) -> int:
+        if self._cached_number is None:
+            import json
+
+            try:
+                self._cached_number = int(json.loads((self.directory / "run.json").read_text())["number"])
+            except (OSError, ValueError, KeyError, TypeError):
+                self._cached_number = 0
+        return self._cached_number
+
+    _cached_number: int | None = None
+
+    def _paint_detail(self) -> None:
+        grid = self.query_one(NodeGrid)
+        node = self.state.nodes.get(grid.cursor)
+        pane = self.query_one("#detail-pane")
+        pane.display = grid.dense and node is not None
+        if node is not None and pane.display:
+            text = run_words.node_detail(node, self.state, self._now, self.size.width - 6)
+            self.query_one("#detail", Static).update(text)
+
+    @on(NodeGrid.Moved)
+    def _moved(self) -> None:
+        self._paint_detail()
+
+    # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that make no sense now are not offered."""
+        over = self.state.finished or self.feed.engine_gone
+        if action == "retry":
+            return True if over and self.state.failures else None
+        if action in ("pause", "cancel"):
+            return not over and self.state.status != "cancelling"
+        if action == "failures":
+            return True if self.state.failures else None
+        return True
+
+    @on(NodeGrid.Chosen)
+    def _open_log(self, event: NodeGrid.Chosen) -> None:
+        from yk8s_tui.screens.node_log import NodeLogScreen
+
+        self.app.push_screen(NodeLogScreen(self.directory / "journal.jsonl", event.name, lambda: self.state))
+
+    def action_all_log(self) -> None:
+        """The log of the whole run."""
+        from yk8s_tui.screens.node_log import NodeLogScreen
+
+        self.app.push_screen(NodeLogScreen(self.directory / "journal.jsonl", "", lambda: self.state))
+
+    def action_layers(self) -> None:
+        """Every step of every layer."""
+        from yk8s_tui.screens.run_details import LayersScreen
+
+        self.app.push_screen(LayersScreen(lambda: self.state))
+
+    def action_failures(self) -> None:
+        """Every failure with its evidence."""
+        from yk8s_tui.screens.run_details import FailuresScreen
+
+        self.app.push_screen(FailuresScreen(self.state))
+
+    def action_filter(self) -> None:
+        """Type words; the grid follows at once."""
+        line = self.query_one("#filter", Input)
+        line.display = True
+        line.focus()
+
+    @on(Input.Changed, "#filter")
+    def _filtered(self, event: Input.Changed) -> None:
+        self._words = event.value.strip()
+        self.query_one(NodeGrid).filter_by(self._words)
+        self.paint()
+
+    @on(Input.Submitted, "#filter")
+    def _filter_done(self) -> None:
+        line = self.query_one("#filter", Input)
+        line.display = bool(line.value)
+        self.query_one(NodeGrid).focus()
+
+    def action_detach(self) -> None:
+        """Esc in the filter clears it; otherwise leave."""
+        line = self.query_one("#filter", Input)
+        if line.display:
+            line.value = ""
+            line.display = False
+            self.query_one(NodeGrid).focus()
+            return
+        if getattr(self.app, "attach", ""):
+            self.app.exit(0)
+        else:
+            self.dismiss(None)
+
+    def action_cancel(self) -> None:
+        """Ask, then cancel."""
+        from yk8s_tui.screens.dialogs import ConfirmDialog
+
+        running = [step.title for step in self.state.steps.values() if step.status == "running"]
+        now = f" Now running: {', '.join(running)}." if running else ""
+        question = (
+            f"What runs now is interrupted in an orderly way and nothing more is started.{now} "
+            "Nothing that was done is undone; a new plan goes on from there."
+        )
+        dialog = ConfirmDialog("Cancel this run?", question, yes="Cancel the run", no="Go on")
+        self.app.push_screen(dialog, lambda sure: self._request("cancel") if sure else None)
+
+    def action_pause(self) -> None:
+        """Pause, or go on."""
+        self._request("continue" if self.state.status == "paused" else "pause")
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="control")
+    def _request(self, action: str) -> None:
+        import getpass
+        import socket
+
+        from yk8s_tui.runs.control import request
+
+        try:
+            by = f"{getpass.getuser()}@{socket.gethostname()}"
+            status = request(self.directory, action, by=by)  # type: ignore[arg-type]
+            self.post_message(self.Answered(f"{action}: the run is now {status}"))
+        except Exception as error:
+            self.post_message(self.Answered("", error))
+
+    @on(Answered)
+    def _answered(self, event: Answered) -> None:
+        if event.error is not None:
+            self.app.show_error(event.error)  # type: ignore[attr-defined]
+        else:
+            self.notify(event.text, markup=False)
+
+    def action_retry(self) -> None:
+        """A new plan for the nodes that failed."""
+        from yk8s_tui.screens.review import ReviewScreen
+
+        failed = tuple(name for name in self.state.failures if name)
+        self.app.push_screen(ReviewScreen(self.root, limit=failed))

@@ -1,0 +1,115 @@
+"""What one node looks like: as a pane of a few lines, or as a cell of one; pure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from yk8s_tui.runs.views import Failure, NodeState
+from yk8s_tui.widgets.symbols import State, bar, cut, duration, symbol
+
+Part = tuple[str, str]
+"""Text and the name of its style."""
+
+_RANK: dict[State, int] = {"failed": 0, "warning": 1, "running": 2, "waiting": 3, "ok": 4}
+_ROLES = {"control-plane": "control plane"}
+COUNTED: tuple[State, ...] = ("ok", "running", "waiting", "failed", "warning")
+
+
+def state_of(node: NodeState) -> State:
+    """The state of a node; one that tries something again is a warning."""
+    if node.status in ("failed", "unreachable", "set aside"):
+        return "failed"
+    if node.status == "running":
+        return "warning" if node.retries and len(node.log) and node.log[-1].kind == "retry" else "running"
+    return "ok" if node.status == "ok" else "waiting"
+
+
+def by_trouble(nodes: Iterable[NodeState]) -> list[NodeState]:
+    """Trouble first; nodes in the same state stay in the order of the configuration."""
+    return sorted(nodes, key=lambda node: _RANK[state_of(node)])
+
+
+def failures_first(nodes: Iterable[NodeState]) -> list[NodeState]:
+    """Failures first; all others stay where they are, so that panes do not jump."""
+    return sorted(nodes, key=lambda node: state_of(node) != "failed")
+
+
+def count(nodes: Iterable[NodeState]) -> dict[State, int]:
+    """How many nodes are in each state; the sum is the number of nodes."""
+    found: dict[State, int] = dict.fromkeys(COUNTED, 0)
+    for node in nodes:
+        found[state_of(node)] += 1
+    return found
+
+
+def matches(node: NodeState, words: Sequence[str]) -> bool:
+    """Whether every word is in the name, a role, the state, the step or the current task."""
+    if not words:
+        return True
+    text = f"{node.name} {' '.join(node.roles)} {state_of(node)} {node.status} {node.step} {node.task}".lower()
+    return all(word in text for word in words)
+
+
+def pane_title(node: NodeState, now: float) -> list[Part]:
+    """Name, state, and how long it has been in it."""
+    state = state_of(node)
+    parts: list[Part] = [(node.name, "name"), (" ", ""), (symbol(state), state)]
+    if node.status == "running" and node.since:
+        parts.append((f" {duration(now - node.since)}", "muted"))
+    return parts
+
+
+def pane_lines(node: NodeState, failure: Failure | None, now: float, width: int, height: int) -> list[Part]:
+    """The lines inside a pane: what it is, what it does now, what went before."""
+    state = state_of(node)
+    if state == "failed":
+        return _failed_lines(node, failure, width, height)
+    lines: list[Part] = [(" ".join(_ROLES.get(r, r) for r in node.roles) or node.address, "muted")]
+    lines += _doing(node, width)
+    lines.append((_counts(node), "muted"))
+    for line in reversed(node.log.last(max(0, height - len(lines)))):
+        kind = line.kind if line.kind in ("failed", "changed") else "muted"
+        lines.append((cut(line.text.partition("\n")[0], width), "failed" if kind == "failed" else kind))
+    return lines[:height]
+
+
+def _doing(node: NodeState, width: int) -> list[Part]:
+    if node.status == "running":
+        lines: list[Part] = [(cut(node.task or node.step, width), "text")]
+        if node.progress is not None:
+            lines.append((_progress(node, width), "running"))
+        return lines
+    if node.status == "ok":
+        return [("done", "ok")]
+    return [("waiting", "waiting")]
+
+
+def _progress(node: NodeState, width: int) -> str:
+    progress = node.progress
+    assert progress is not None
+    known = f"{progress.done:g}/{progress.total:g}" if progress.total else f"{progress.done:g}"
+    words = " ".join(w for w in (progress.text, known, progress.unit) if w)
+    room = width - len(words) - 1
+    drawn = bar(progress.done, progress.total, min(room, 20)) + " " if room >= 5 and progress.total else ""
+    return cut(drawn + words, width)
+
+
+def _counts(node: NodeState) -> str:
+    parts = [f"{node.ok + node.changed} done", f"{node.changed} changed"]
+    if node.retries:
+        parts.append(f"{node.retries} retries")
+    return ", ".join(parts)
+
+
+def _failed_lines(node: NodeState, failure: Failure | None, width: int, height: int) -> list[Part]:
+    lines: list[Part] = []
+    if failure is None:
+        lines += [(line, "failed") for line in textwrap.wrap(node.reason or node.status, width)]
+        return lines[:height]
+    lines += [(line, "failed") for line in textwrap.wrap(failure.reason, width)[:2]]
+    hint = [(line, "text") for line in textwrap.wrap(failure.hint, width)] if failure.hint else []
+    evidence = failure.evidence.strip().partition("\n")[0]
+    room = height - len(lines) - min(len(hint), 2)
+    lines += [(line, "muted") for line in textwrap.wrap(evidence, width)[: max(0, min(room, 2))]]
+    return (lines + hint)[:height]
