@@ -7,7 +7,18 @@ import sys
 from collections.abc import Sequence
 
 COMMANDS = (
-    "init", "config", "plan", "preflight", "apply", "runs", "lab", "baremetal", "bundle", "vpn", "kubeconfig", "destroy",
+    "init",
+    "config",
+    "plan",
+    "preflight",
+    "apply",
+    "runs",
+    "lab",
+    "baremetal",
+    "bundle",
+    "vpn",
+    "kubeconfig",
+    "destroy",
 )
 """Modules of `yk8s_tui.commands`, in the order of the help."""
 

@@ -24,11 +24,23 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     apply = commands.add_parser("apply", help="make the hosts what the configuration says")
     add_selection(apply)
     apply.add_argument("--check", action="store_true", help="Ansible's check mode: nothing is changed")
-    apply.add_argument("--plan", metavar="FILE", type=Path, help="refuse unless this saved plan is what would run now")
-    apply.add_argument("--detach", action="store_true", help="return when the run has started; `runs attach` follows it")
+    apply.add_argument(
+        "--plan", metavar="FILE", type=Path, help="refuse unless this saved plan is what would run now"
+    )
+    apply.add_argument(
+        "--detach", action="store_true", help="return when the run has started; `runs attach` follows it"
+    )
     apply.add_argument("--plain", action="store_true", help="progress lines instead of the run screen")
-    apply.add_argument("--waive", action="append", default=[], metavar="ID[@NODE]=REASON", help="accept a failing check; the reason is recorded")
-    apply.add_argument("--confirm", metavar="CLUSTER", help="the cluster's name, as consent to what the plan destroys")
+    apply.add_argument(
+        "--waive",
+        action="append",
+        default=[],
+        metavar="ID[@NODE]=REASON",
+        help="accept a failing check; the reason is recorded",
+    )
+    apply.add_argument(
+        "--confirm", metavar="CLUSTER", help="the cluster's name, as consent to what the plan destroys"
+    )
     apply.add_argument("--yes", action="store_true", help="do not ask; never stands for a consent")
     apply.set_defaults(run=run)
 
@@ -48,7 +60,9 @@ def apply_repository(repository: Repository, args: argparse.Namespace) -> int:
 
     waivers = parse_waivers(args.waive)
     asyncio.run(_harbour(repository))
-    plan = asyncio.run(make_plan(repository, layers=args.layer, limit=args.limit, full=args.full, check_only=args.check))
+    plan = asyncio.run(
+        make_plan(repository, layers=args.layer, limit=args.limit, full=args.full, check_only=args.check)
+    )
     if args.plan:
         operation.refuse_when_moved(_saved(args.plan), plan)
     consents = operation.require_consents(plan, args.confirm)
@@ -78,7 +92,10 @@ def parse_waivers(given: list[str]) -> dict[str, str]:
     for item in given:
         check, _, reason = item.partition("=")
         if not reason.strip():
-            raise UsageError(f"--waive {item}: a reason is missing", hint="write --waive CHECK@NODE='why this is acceptable'")
+            raise UsageError(
+                f"--waive {item}: a reason is missing",
+                hint="write --waive CHECK@NODE='why this is acceptable'",
+            )
         waivers[check.strip()] = reason.strip()
     return waivers
 
@@ -97,7 +114,9 @@ async def _preflight(repository: Repository, plan: Plan, waivers: dict[str, str]
     from yk8s_tui.operations.preflight import check_hosts
 
     nodes = {node for planned in plan.changing for node in planned.nodes}
-    findings = [finding async for finding in check_hosts(repository, plan.inventory, nodes=nodes, waivers=waivers)]
+    findings = [
+        finding async for finding in check_hosts(repository, plan.inventory, nodes=nodes, waivers=waivers)
+    ]
     failed = [f for f in findings if f.verdict == "fail"]
     passed = sum(f.verdict == "pass" for f in findings)
     print("\n".join(finding_lines([f for f in findings if f.verdict not in ("pass", "skip")])))
@@ -113,7 +132,11 @@ async def _preflight(repository: Repository, plan: Plan, waivers: dict[str, str]
             f"{len(failed)} checks fail; nothing was changed",
             hint="mend what they say, or accept one with --waive ID@NODE=REASON",
         )
-    return {key: reason for key, reason in waivers.items() if any(_used(key, f.id, f.node) for f in findings if f.verdict == "waived")}
+    return {
+        key: reason
+        for key, reason in waivers.items()
+        if any(_used(key, f.id, f.node) for f in findings if f.verdict == "waived")
+    }
 
 
 def _used(key: str, check: str, node: str) -> bool:
@@ -128,7 +151,12 @@ def _saved(path: Path) -> Plan:
     try:
         return Plan.model_validate_json(path.read_text())
     except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise UsageError("is not a saved plan", where=str(path), why=str(error).splitlines()[0], hint="make one with `yk8s-tui plan --out FILE`") from error
+        raise UsageError(
+            "is not a saved plan",
+            where=str(path),
+            why=str(error).splitlines()[0],
+            hint="make one with `yk8s-tui plan --out FILE`",
+        ) from error
 
 
 def _ask() -> None:

@@ -33,9 +33,16 @@ class Parser(argparse.ArgumentParser):
 
 def build_parser(modules: Sequence[str]) -> argparse.ArgumentParser:
     """The parser with every command."""
-    parser = Parser(prog="yk8s-tui", description="From bare machines to a running Kubernetes cluster. "
-                    "Without a command it opens the terminal interface.")
-    parser.add_argument("--cluster", metavar="DIR", help="cluster repository; else $YK8S_CLUSTER, else the nearest parent with config/config.toml")
+    parser = Parser(
+        prog="yk8s-tui",
+        description="From bare machines to a running Kubernetes cluster. "
+        "Without a command it opens the terminal interface.",
+    )
+    parser.add_argument(
+        "--cluster",
+        metavar="DIR",
+        help="cluster repository; else $YK8S_CLUSTER, else the nearest parent with config/config.toml",
+    )
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     parser.add_argument("--version", action="version", version=f"yk8s-tui {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
@@ -70,7 +77,12 @@ def dispatch(arguments: Sequence[str], modules: Sequence[str]) -> int:
         if args.debug:
             traceback.print_exc()
     except Exception as error:
-        report(Yk8sError(f"internal error: {type(error).__name__}: {error}", hint="run again with --debug and report what it shows"))
+        report(
+            Yk8sError(
+                f"internal error: {type(error).__name__}: {error}",
+                hint="run again with --debug and report what it shows",
+            )
+        )
         code = ExitCode.FAILED
         if args.debug:
             traceback.print_exc()
@@ -83,7 +95,10 @@ def report(error: Yk8sError) -> None:
     for problem in problems:
         line = f":{problem.line}" if problem.line else ""
         value = f" = {problem.value}" if problem.value else ""
-        print(f"{error.where}{line}: {problem.severity}: {problem.key}{value}: {problem.message}", file=sys.stderr)
+        print(
+            f"{error.where}{line}: {problem.severity}: {problem.key}{value}: {problem.message}",
+            file=sys.stderr,
+        )
         if problem.remedy:
             print(f"  what to do: {problem.remedy}", file=sys.stderr)
     print(f"yk8s-tui: {error}", file=sys.stderr)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `destroy`."""
-    destroy = commands.add_parser("destroy", help="remove the machines that the harbour created, and everything on them")
+    destroy = commands.add_parser(
+        "destroy", help="remove the machines that the harbour created, and everything on them"
+    )
     destroy.add_argument("--confirm", metavar="CLUSTER", help="the cluster's name, as consent")
     destroy.set_defaults(run=run)
 

@@ -20,15 +20,21 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     plan = commands.add_parser("plan", help="show what would be done")
     add_selection(plan)
     plan.add_argument("--json", action="store_true", help="the whole plan as JSON")
-    plan.add_argument("--diff", action="store_true", help="what changed in the configuration since the last run")
+    plan.add_argument(
+        "--diff", action="store_true", help="what changed in the configuration since the last run"
+    )
     plan.add_argument("--out", metavar="FILE", type=Path, help="save the plan, for `apply --plan FILE`")
     plan.set_defaults(run=run)
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
     """The options that narrow a plan."""
-    parser.add_argument("--layer", action="append", default=[], metavar="L", help="only this layer (repeatable)")
-    parser.add_argument("--limit", action="append", default=[], metavar="NODE", help="only this node (repeatable)")
+    parser.add_argument(
+        "--layer", action="append", default=[], metavar="L", help="only this layer (repeatable)"
+    )
+    parser.add_argument(
+        "--limit", action="append", default=[], metavar="NODE", help="only this node (repeatable)"
+    )
     parser.add_argument("--full", action="store_true", help="run unchanged steps, too")
 
 
@@ -47,7 +53,10 @@ def run(args: argparse.Namespace) -> int:
         return ExitCode.DONE
     print("\n".join(plan_lines(plan)))
     if args.diff:
-        print("\n".join(configuration_diff(repository)) or "the configuration has not changed since the last run")
+        print(
+            "\n".join(configuration_diff(repository))
+            or "the configuration has not changed since the last run"
+        )
     return ExitCode.DONE
 
 
@@ -65,7 +74,9 @@ def plan_lines(plan: Plan) -> list[str]:
         nodes = " ".join(planned.nodes) if planned.decision == "run" else ""
         lines.append(f"  {mark} {planned.step.title}  {nodes}  ({planned.reason})".replace("    (", "  ("))
         if planned.decision == "run":
-            lines += [f"      {c.symbol} {c.text}{f'  [{c.node}]' if c.node else ''}" for c in planned.step.changes]
+            lines += [
+                f"      {c.symbol} {c.text}{f'  [{c.node}]' if c.node else ''}" for c in planned.step.changes
+            ]
     lines += [f"missing: {m.name}; looked in {', '.join(m.looked_in)}" for m in plan.missing]
     if not plan.consents:
         lines.append("Nothing is destroyed.")
@@ -79,7 +90,16 @@ def configuration_diff(repository: Repository) -> list[str]:
     from yk8s_tui.runs.start import list_runs, run_directory
 
     previous = next(
-        (path for r in reversed(list_runs(repository.root)) if (path := run_directory(repository.root, r.id) / "config.toml").is_file()), None
+        (
+            path
+            for r in reversed(list_runs(repository.root))
+            if (path := run_directory(repository.root, r.id) / "config.toml").is_file()
+        ),
+        None,
     )
     before = previous.read_text().splitlines() if previous else []
-    return list(difflib.unified_diff(before, repository.config_text().splitlines(), "last run", "now", lineterm="", n=1))
+    return list(
+        difflib.unified_diff(
+            before, repository.config_text().splitlines(), "last run", "now", lineterm="", n=1
+        )
+    )

@@ -27,14 +27,42 @@ class Minor(Section):
 
 
 SUPPORTED: tuple[Minor, ...] = (
-    Minor(minor="1.34", latest="1.34.9", released=date(2025, 8, 27), end_of_support=date(2026, 10, 27),
-          pause="3.10.1", kubeadm_api="v1beta4", minimum_containerd="1.7"),
-    Minor(minor="1.35", latest="1.35.6", released=date(2025, 12, 17), end_of_support=date(2027, 2, 28),
-          pause="3.10.1", kubeadm_api="v1beta4", minimum_containerd="1.7"),
-    Minor(minor="1.36", latest="1.36.3", released=date(2026, 4, 22), end_of_support=date(2027, 6, 28),
-          pause="3.10.2", kubeadm_api="v1beta4", minimum_containerd="2.0"),
-    Minor(minor="1.37", latest="1.37.1", released=date(2026, 8, 26), end_of_support=date(2027, 10, 28),
-          pause="3.10.2", kubeadm_api="v1beta4", minimum_containerd="2.0"),
+    Minor(
+        minor="1.34",
+        latest="1.34.9",
+        released=date(2025, 8, 27),
+        end_of_support=date(2026, 10, 27),
+        pause="3.10.1",
+        kubeadm_api="v1beta4",
+        minimum_containerd="1.7",
+    ),
+    Minor(
+        minor="1.35",
+        latest="1.35.6",
+        released=date(2025, 12, 17),
+        end_of_support=date(2027, 2, 28),
+        pause="3.10.1",
+        kubeadm_api="v1beta4",
+        minimum_containerd="1.7",
+    ),
+    Minor(
+        minor="1.36",
+        latest="1.36.3",
+        released=date(2026, 4, 22),
+        end_of_support=date(2027, 6, 28),
+        pause="3.10.2",
+        kubeadm_api="v1beta4",
+        minimum_containerd="2.0",
+    ),
+    Minor(
+        minor="1.37",
+        latest="1.37.1",
+        released=date(2026, 8, 26),
+        end_of_support=date(2027, 10, 28),
+        pause="3.10.2",
+        kubeadm_api="v1beta4",
+        minimum_containerd="2.0",
+    ),
 )
 
 
