@@ -37,6 +37,9 @@ options:
     description: Content of fragments by file name, for example C(yk8s-trampoline.nft); null removes one.
     type: dict
     default: {}
+  service:
+    description: Content of a drop-in for C(nftables.service), which loads the rules at boot; it is enabled and started.
+    type: str
   rollback_seconds:
     description: How long the rules may stay without being confirmed.
     type: int
@@ -44,6 +47,10 @@ options:
   receipt:
     description: The variable C(yk8s_step); C(started) is written first, and the files are added to the claims.
     type: dict
+  done:
+    description: Write the receipt as C(done), in the phase that is the last.
+    type: bool
+    default: false
   directory:
     description: Where receipts are kept.
     type: path
@@ -75,6 +82,8 @@ rollback_at:
 
 MAIN = "/etc/nftables.conf"
 FRAGMENTS = "/etc/nftables.d"
+DROPIN = "/etc/systemd/system/nftables.service.d/yk8s.conf"
+SERVICE = "nftables.service"
 WORK = "/run/yk8s-firewall"
 UNIT = "yk8s-firewall-rollback"
 TABLE = "inet yk8s"
@@ -118,6 +127,8 @@ def wanted_files(options):
     files = {os.path.join(FRAGMENTS, name): text for name, text in options["fragments"].items()}
     if options["main"] is not None:
         files[MAIN] = options["main"]
+    if options["service"] is not None:
+        files[DROPIN] = options["service"]
     return files
 
 
@@ -141,7 +152,7 @@ def stage(files):
     shutil.rmtree(staged, ignore_errors=True)
     os.makedirs(os.path.join(staged, "d"), mode=0o700)
     everything = {path: read(path) for path in glob.glob(FRAGMENTS + "/*.nft")}
-    everything.update({path: text for path, text in files.items() if path != MAIN})
+    everything.update({path: text for path, text in files.items() if path.startswith(FRAGMENTS + "/")})
     for path, text in everything.items():
         if text is not None:
             with open(os.path.join(staged, "d", os.path.basename(path)), "w", encoding="utf-8") as file:
@@ -231,16 +242,34 @@ def confirm(files):
     """Disarm, put the files in place, and remember what the kernel has."""
     if not disarm():
         raise Refused("the new rules were not confirmed in time, the former ones are in force again")
-    os.makedirs(FRAGMENTS, mode=0o755, exist_ok=True)
-    for path in differences(files):
+    different = differences(files)
+    for path in different:
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         if files[path] is None:
             os.unlink(path)
         else:
             write_atomic(path, files[path].encode(), mode=0o755 if path == MAIN else 0o644, durable=True)
     if fingerprint() != read(os.path.join(WORK, "loaded")):
         nft("-f", MAIN)
+    if DROPIN in different:
+        must("systemctl", "daemon-reload")
+    if DROPIN in files and not served():
+        must("systemctl", "enable", "--quiet", "--now", SERVICE)
     remember()
     shutil.rmtree(WORK, ignore_errors=True)
+
+
+def served():
+    """Whether the rules are loaded at boot."""
+    done = _run("systemctl", "show", "--property", "ActiveState,UnitFileState", "--value", SERVICE)
+    return set(done.stdout.split()) == {"active", "enabled"}
+
+
+def must(*words):
+    """Run a command that has to succeed."""
+    done = _run(*words)
+    if done.returncode:
+        raise Refused(f"{' '.join(words)}: {_short(done.stdout)}")
 
 
 def remember():
@@ -250,7 +279,9 @@ def remember():
 
 
 def in_force():
-    """Whether the kernel has the rules that were confirmed last."""
+    """Whether the kernel has the rules that were confirmed last; no when nft is not there yet."""
+    if not shutil.which("nft", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"):
+        return False
     try:
         known = json.loads(read(FINGERPRINT) or "{}")
     except ValueError:
@@ -272,29 +303,35 @@ def _short(text):
     return "; ".join(line.strip() for line in text.strip().splitlines()[:6])
 
 
-def claim(receipt, files):
-    """Add the files to the claims of the receipt."""
+def claim(options, files):
+    """Add the files and the service to the claims of the receipt."""
+    if not options["receipt"]:
+        return
+    receipt = Receipt(options["receipt"], options["directory"])
     present = {path for path, text in files.items() if text is not None}
     receipt.add("files", {path: {"sha256": sha256_of(path), "mode": mode_of(path)} for path in present})
     receipt.add("absent", [path for path, text in files.items() if text is None])
-    receipt.save()
+    if DROPIN in files:
+        receipt.add("units", {SERVICE: "active"})
+    if options["done"]:
+        receipt.done()
+    else:
+        receipt.start()
+        receipt.save()
 
 
 def act(module, files):
     """Do what the phase asks for; returns the result."""
-    receipt = (
-        Receipt(module.params["receipt"], module.params["directory"]) if module.params["receipt"] else None
-    )
-    if module.params["state"] == "confirmed":
+    options = module.params
+    if options["state"] == "confirmed":
         if not module.check_mode:
             confirm(files)
-            if receipt:
-                claim(receipt, files)
+            claim(options, files)
         return {"changed": False}
-    if receipt and not module.check_mode:
-        receipt.start()
+    if options["receipt"] and not module.check_mode:
+        Receipt(options["receipt"], options["directory"]).start()
     different = differences(files)
-    result = {"changed": bool(different) or not in_force()}
+    result = {"changed": bool(different) or not in_force() or (DROPIN in files and not served())}
     result["diff"] = [
         {"before_header": p, "after_header": p, "before": read(p) or "", "after": files[p] or ""}
         for p in different
@@ -303,8 +340,8 @@ def act(module, files):
         check_only(files)
     elif result["changed"]:
         load(module, files, result)
-    elif receipt and not module.check_mode:
-        claim(receipt, files)
+    elif not module.check_mode:
+        claim(options, files)
     return result
 
 
@@ -314,6 +351,8 @@ def main():
             "state": {"type": "str", "choices": ["loaded", "confirmed"], "required": True},
             "main": {"type": "str"},
             "fragments": {"type": "dict", "default": {}},
+            "service": {"type": "str"},
+            "done": {"type": "bool", "default": False},
             "rollback_seconds": {"type": "int", "default": 30},
             "receipt": STEP_OPTION,
             "directory": {"type": "path", "default": RECEIPTS},
