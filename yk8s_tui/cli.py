@@ -10,14 +10,10 @@ COMMANDS = (
     "init",
     "config",
     "plan",
-    "preflight",
     "apply",
-    "runs",
     "lab",
     "baremetal",
     "bundle",
-    "vpn",
-    "kubeconfig",
     "destroy",
 )
 """Modules of `yk8s_tui.commands`, in the order of the help."""
