@@ -59,7 +59,7 @@ class WireGuardEndpoint(Section):
 
     port: Port = 51820
     """UDP port."""
-    network_v4: Network | None = Field(default="10.99.0.0/24", validate_default=True)
+    network_v4: Network | None = Field(default="10.199.0.0/24", validate_default=True)
     """Client network, IPv4; the frontends take the first address."""
     network_v6: Network | None = None
     """Client network, IPv6."""

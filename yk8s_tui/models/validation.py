@@ -17,6 +17,11 @@ from yk8s_tui.models.config import Config
 from yk8s_tui.models.crosschecks import cross_check
 from yk8s_tui.models.problems import Problem
 
+STAND_INS = {"name": "unnamed", "harbour": "lab"}
+"""For the two keys without a default, while other keys are checked."""
+MOST_ATTEMPTS = 4
+"""Leaving a key out can make another one wrong; that ends after a few rounds, or the rest stays unchecked."""
+
 _SECRET = re.compile(r"passw|secret|token|private", re.IGNORECASE)
 _TYPES = {
     "string_type": ("must be text", 'in quotes: "…"'),
@@ -43,15 +48,52 @@ def check(data: Mapping[str, Any], *, today: date | None = None) -> tuple[Config
     """The configuration, when there is no error, and every problem (errors first, then warnings).
 
     `data` is plain TOML or JSON data. Without `today` the support ends of versions are not looked at.
+    A key that is wrong by itself hides nothing: what does not depend on it is checked all the same.
     """
-    try:
-        config = Config.model_validate_json(json.dumps(_jsonable(data)), strict=True)
-    except ValidationError as error:
-        return None, tuple(_translate(error, data))
-    found = cross_check(config, today=today)
+    wanted = _jsonable(data)
+    config, found, wrong = _parse(wanted)
+    for _attempt in range(MOST_ATTEMPTS):
+        if config is not None:
+            break
+        _leave_out(wanted, wrong)
+        config, _, more = _parse(wanted)
+        wrong = wrong + more
+    if config is not None:
+        found += cross_check(config, today=today, unknown=[keys.join(path) for path in wrong])
     errors = tuple(p for p in found if p.severity == "error")
     warnings = tuple(p for p in found if p.severity == "warning")
     return (None if errors else config), errors + warnings
+
+
+def _parse(data: Mapping[str, Any]) -> tuple[Config | None, tuple[Problem, ...], tuple[keys.Path, ...]]:
+    """The configuration, the problems of single keys, and the paths of these."""
+    try:
+        return Config.model_validate_json(json.dumps(data), strict=True), (), ()
+    except ValidationError as error:
+        paths = tuple(_path(d) for d in error.errors(include_url=False))
+        return None, tuple(_translate(error, data)), paths
+
+
+def _leave_out(data: dict[str, Any], wrong: Sequence[keys.Path]) -> None:
+    """Take wrong keys out, so that they have their defaults; what must be there gets a stand-in."""
+    for path in sorted(wrong, key=_depth_and_place, reverse=True):
+        *parents, last = path
+        owner = _value_at(data, tuple(parents))
+        if isinstance(owner, dict) and last in owner:
+            del owner[str(last)]
+        elif isinstance(owner, list) and isinstance(last, int) and last < len(owner):
+            del owner[last]
+        elif parents and isinstance(owner, dict):
+            _leave_out(data, [tuple(parents)])
+    cluster = data.setdefault("cluster", {})
+    if isinstance(cluster, dict):
+        for name, value in STAND_INS.items():
+            cluster.setdefault(name, value)
+
+
+def _depth_and_place(path: keys.Path) -> tuple[int, tuple[str, ...]]:
+    """Later entries of a list go first, so that the places of the others stay."""
+    return len(path), tuple(f"{p:09}" if isinstance(p, int) else p for p in path)
 
 
 def show(value: object, *, limit: int = 60) -> str:
@@ -94,10 +136,14 @@ def _translate(error: ValidationError, data: Mapping[str, Any]) -> Iterator[Prob
     for detail in details:
         if _is_said_already(detail, details):
             continue
-        path = tuple(p for p in detail["loc"] if p != "[key]")
+        path = _path(detail)
         message, remedy = _words(detail, path)
         value = "" if detail["type"] == "missing" else _visible(path, _value_at(data, path))
         yield Problem(key=keys.join(path), message=message, remedy=remedy, value=value)
+
+
+def _path(detail: ErrorDetails) -> keys.Path:
+    return tuple(p for p in detail["loc"] if p != "[key]")
 
 
 def _is_said_already(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
