@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -64,5 +65,5 @@ def _gap(area: IpNetwork, prefix_length: int, used: list[IpNetwork]) -> IpNetwor
 
 
 def _problem(severity: Literal["error", "warning"], key: str, message: str, remedy: str, value: object) -> Problem:
-    shown = f'"{value}"' if value and not isinstance(value, (int, float)) else str(value)
+    shown = json.dumps(value) if isinstance(value, (bool, int)) else f'"{value}"' if value else ""
     return Problem(key=key, message=message, remedy=remedy, value=shown, severity=severity)

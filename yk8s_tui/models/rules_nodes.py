@@ -125,13 +125,13 @@ def services(config: Config, _today: date | None) -> Findings:
     needed = {"cert_manager": 1, "ingress": 1, "monitoring": 1, "rook": 3}
     for name, least in needed.items():
         if getattr(config.ksl, name).enabled and nodes and workers < least:
-            yield error(f"ksl.{name}.enabled", f"needs {plural(least, 'worker')}, there {'is' if workers == 1 else 'are'} {workers}",
-                        "more workers, or leave the service out", "true")  # fmt: skip
+            message = f"needs {plural(least, 'worker')}, there {'is' if workers == 1 else 'are'} {workers}"
+            yield error(f"ksl.{name}.enabled", message, "more workers, or leave the service out", True)
     if config.cluster.harbour == "openstack":
         return
     for name in ("load_balancer", "etcd_backup", "frontend_monitoring"):
         if getattr(config.kms, name).enabled:
-            yield error(f"kms.{name}.enabled", "is only for clusters on OpenStack", "false", "true")
+            yield error(f"kms.{name}.enabled", "is only for clusters on OpenStack", "set it to false", True)
 
 
 _NODES = ("cluster.harbour", "harbour")
