@@ -65,7 +65,11 @@ def families(config: Config, _today: date | None) -> Findings:
         fields += [(f"{key}.network_v4", endpoint.network_v4, 4), (f"{key}.network_v6", endpoint.network_v6, 6)]
     for key, network, version in fields:
         if network is not None and network.version != version:
-            yield error(key, f"must be an IPv{version} network", value=network)
+            other = key.removesuffix("_v4") + "_v6" if version == 4 else key.replace("_v6", "_v4")
+            if not key.startswith("trampoline"):
+                other = key + "_v6" if version == 4 else key.removesuffix("_v6")
+            remedy = f"IPv{network.version} networks go into {other.rpartition('.')[2]}"
+            yield error(key, f"must be an IPv{version} network", remedy, network)
     if (kubernetes.pod_cidr_v6 is None) != (kubernetes.service_cidr_v6 is None):
         missing = "pod_cidr_v6" if kubernetes.pod_cidr_v6 is None else "service_cidr_v6"
         example = "fd00:10:244::/56" if missing == "pod_cidr_v6" else "fd00:10:96::/112"
@@ -73,16 +77,14 @@ def families(config: Config, _today: date | None) -> Findings:
             f"kubernetes.{missing}", "is missing: dual stack needs IPv6 networks of pods and of services",
             f'for example "{example}"',
         )  # fmt: skip
-    nodes = planned_nodes(config)
-    if any(n.address and ip_address(n.address).version == 6 for n in nodes):
+    if config.cluster.harbour == "baremetal":
         yield from _nodes_without_ipv4(config)
 
 
 def _nodes_without_ipv4(config: Config) -> Findings:
     for node in planned_nodes(config):
         if ip_address(node.address).version == 6:
-            key = f"{node.key}.address" if config.cluster.harbour == "baremetal" else node.key
-            yield error(key, f"{node.name} has an IPv6 address, but pods and services are IPv4 first",
+            yield error(f"{node.key}.address", f"{node.name} has an IPv6 address, but pods and services are IPv4 first",
                         "give the node's IPv4 address", node.address)  # fmt: skip
 
 
@@ -123,11 +125,11 @@ def vip(config: Config, _today: date | None) -> Findings:
         else:
             yield warning("trampoline.vip", "is not set: the API has the address of the only frontend, for good",
                           f"with a free address of {network} here, more frontends can be added later")  # fmt: skip
-    address = effective_vip(config)
-    is_default_of_lab = config.cluster.harbour == "lab" and config.trampoline.vip is None
-    if not address or (is_default_of_lab and frontends == 1):
+    is_default_of_lab = config.trampoline.vip is None
+    if is_default_of_lab and (config.cluster.harbour != "lab" or frontends == 1):
         return
-    if reason := _why_not(config, address, network):
+    address = effective_vip(config)
+    if address and (reason := _why_not(config, address, network)):
         key = "harbour.lab.subnet" if is_default_of_lab else "trampoline.vip"
         yield error(key, reason, f"a free address of {network}{_example(config, network)}", address)
 

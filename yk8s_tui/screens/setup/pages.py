@@ -142,7 +142,7 @@ TRAMPOLINE = Page(
         _heading("vpn.heading", "VPN"),
         _switch("trampoline.wireguard.enabled", "WireGuard"),
         _number("trampoline.wireguard.endpoints[0].port", "Port (UDP)", _VPN),
-        _text("trampoline.wireguard.endpoints[0].network_v4", "Client network", "10.99.0.0/24", _VPN),
+        _text("trampoline.wireguard.endpoints[0].network_v4", "Client network", "10.199.0.0/24", _VPN),
         _text("trampoline.wireguard.endpoints[0].network_v6", "Client network v6", "none", _VPN),
         Field(
             "trampoline.wireguard.peers", "Peers", placeholder="alice, bob=PUBLICKEY", shown=_VPN,
