@@ -67,15 +67,16 @@ class LabHarbour:
         """What is to be made, started or removed so that the lab is as configured."""
         state, inventory = self.state, await self.inventory(config)
         lab = config.harbour.lab
-        base = lab_base.base_path(lab.image)
+        hosts = [_host_change(state.host(node.name), node.address, lab.image) for node in inventory.nodes]
         changes = [
-            _change(
-                BASE, lab.image, bool(lab_base.base_id(base)), "create", "not built yet: about a minute, once"
-            ),
-            _change(NETWORK, bridge_name(state.tag), _bridged(state), "create", f"{lab.subnet} is not up"),
+            _change(NETWORK, bridge_name(state.tag), _bridged(state), "create", f"{lab.subnet} is not up")
         ]
-        for node in inventory.nodes:
-            changes.append(_host_change(state.host(node.name), node.address, lab.image))
+        if any(_is_made(change, state, lab.image) for change in hosts):
+            built = bool(lab_base.base_id(lab_base.base_path(lab.image)))
+            changes.insert(
+                0, _change(BASE, lab.image, built, "create", "not built yet: about a minute, once")
+            )
+        changes += hosts
         wanted = set(inventory.names)
         for host in state.hosts():
             if host.name not in wanted:
@@ -96,16 +97,9 @@ class LabHarbour:
         async with file_lock(state.lock):
             await lab_network.refuse_clash(state.tag, subnet, owners())
             state.save()
-            notes: asyncio.Queue[HarbourEvent] = asyncio.Queue()
-            building = asyncio.create_task(
-                lab_base.ensure_base(
-                    lab.image,
-                    lambda text: notes.put_nowait(HarbourEvent(resource=lab.image, state="note", text=text)),
-                )
-            )
-            async for event in _until(building, notes):
+            making = any(_is_made(c, state, lab.image) for c in plan.effective)
+            async for event in _base(lab.image) if making else _nothing():
                 yield event
-            base = building.result()
             for text in lab_network.raise_sysctls():
                 yield HarbourEvent(resource="machine", state="note", text=text)
             await lab_network.raise_network(state.tag, subnet)
@@ -114,21 +108,26 @@ class LabHarbour:
             async def up(change: ResourceChange) -> str:
                 host = state.host(change.name)
                 if change.action == "delete":
-                    await host.remove()
-                    return "removed"
+                    return await self._remove(host)
                 node = inventory.node(change.name)
                 if change.action == "change":
                     await host.stop()
-                if not host.exists or (change.action == "change" and host.record["image"] != lab.image):
+                if _is_made(change, state, lab.image):
                     await host.remove()
-                    await host.make(node, lab.image, base)
-                pin_host_keys(self.root, {node.address: _key_of(host)})
+                    await host.make(node, lab.image, lab_base.base_path(lab.image))
+                pin_host_keys(self.root, {node.address: host.key})
                 await host.start(node, subnet, key)
                 return f"{node.address} answers on SSH"
 
             hosts = [c for c in plan.effective if c.kind == HOST]
             async for event in _all_at_once(hosts, up):
                 yield event
+
+    async def _remove(self, host: LabHost) -> str:
+        address = str(host.record.get("address", ""))
+        await host.remove()
+        pin_host_keys(self.root, {address: ""})
+        return "removed"
 
     async def down(self, names: Iterable[str] = ()) -> AsyncIterator[HarbourEvent]:
         """Shut hosts down, all at once; what is on them stays. No names: all, and the network with them."""
@@ -169,47 +168,45 @@ class LabHarbour:
         """Remove what the plan lists; raised sysctls and the base image stay on the machine."""
         state = self.state
         hosts = [c for c in plan.effective if c.kind == HOST and c.action == "delete"]
-        addresses = [str(state.host(c.name).record.get("address", "")) for c in hosts]
         async with file_lock(state.lock):
-
-            async def remove(change: ResourceChange) -> str:
-                await state.host(change.name).remove()
-                return "removed"
-
-            async for event in _all_at_once(hosts, remove):
+            async for event in _all_at_once(hosts, lambda change: self._remove(state.host(change.name))):
                 yield event
-            pin_host_keys(self.root, dict.fromkeys(addresses, ""))
             if state.hosts() or not state.exists:
                 return
-            await lab_network.remove_network(state.tag)
-            shutil.rmtree(state.directory)
+            await _clear(state)
             state_file(self.root).unlink(missing_ok=True)
-            state.lock.unlink(missing_ok=True)
         yield HarbourEvent(resource=bridge_name(state.tag), state="done", text="network removed")
 
 
-async def prune() -> AsyncIterator[HarbourEvent]:
-    """Remove every lab on this machine whose cluster repository is gone or was replaced by another."""
-    for state, known in tuple(all_labs()):
-        if known:
-            continue
-        async with file_lock(state.lock):
-            for host in state.hosts():
-                await host.remove()
-            await lab_network.remove_network(state.tag)
-            shutil.rmtree(state.directory)
-            state.lock.unlink(missing_ok=True)
-        yield HarbourEvent(resource=str(state.root), state="done", text=f"its lab ({state.tag}) was removed")
+def orphans() -> tuple[LabState, ...]:
+    """Labs on this machine whose cluster repository is gone, or was replaced by another at the same path."""
+    return tuple(state for state, known in all_labs() if not known)
+
+
+async def remove_orphan(state: LabState) -> None:
+    """Remove the hosts and the network of a lab that no cluster repository knows any more."""
+    async with file_lock(state.lock):
+        for host in state.hosts():
+            await host.remove()
+        await _clear(state)
+
+
+async def _clear(state: LabState) -> None:
+    await lab_network.remove_network(state.tag)
+    shutil.rmtree(state.directory)
+    state.lock.unlink(missing_ok=True)
 
 
 def _bridged(state: LabState) -> bool:
     return Path("/sys/class/net", bridge_name(state.tag)).exists()
 
 
-def _key_of(host: LabHost) -> str:
-    from yk8s_tui.backends.lab_files import host_key
-
-    return host_key(host.upper)
+def _is_made(change: ResourceChange, state: LabState, image: str) -> bool:
+    """Whether this change makes a host anew, and so needs the base image."""
+    if change.kind != HOST or change.action in {"delete", "keep"}:
+        return False
+    record = state.host(change.name).record
+    return not record or (change.action == "change" and record["image"] != image)
 
 
 def _change(kind: str, name: str, there: bool, action: str, reason: str) -> ResourceChange:
@@ -237,6 +234,23 @@ def _host_change(host: LabHost, address: str, image: str) -> ResourceChange:
             "id": host.machine if record else "",
         }
     )  # fmt: skip
+
+
+async def _nothing() -> AsyncIterator[HarbourEvent]:
+    return
+    yield
+
+
+async def _base(image: str) -> AsyncIterator[HarbourEvent]:
+    """Build the base image if it is missing, with what there is to say meanwhile."""
+    notes: asyncio.Queue[HarbourEvent] = asyncio.Queue()
+
+    def note(text: str) -> None:
+        notes.put_nowait(HarbourEvent(resource=image, state="note", text=text))
+
+    building = asyncio.create_task(lab_base.ensure_base(image, note))
+    async for event in _until(building, notes):
+        yield event
 
 
 async def _until(task: asyncio.Task[Path], queue: asyncio.Queue[HarbourEvent]) -> AsyncIterator[HarbourEvent]:

@@ -97,7 +97,7 @@ def remove_tree(path: Path) -> None:
 async def _debootstrap(image: str, target: Path) -> None:
     # In namespaces of its own: whatever ends the build, its mounts and processes end with it.
     await run(
-        "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+        "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
         "debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", image, target, mirror(),
     )  # fmt: skip
 

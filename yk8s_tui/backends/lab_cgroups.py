@@ -57,6 +57,15 @@ def _ready(level: Path) -> None:
         clone.write_text("1")
 
 
+def freeze(tag: str, node: str, *, frozen: bool) -> None:
+    """Stop every process of a running host where it is, or let them go on; a frozen one cannot even be killed."""
+    values = {"freezer.state": ("THAWED", "FROZEN"), "cgroup.freeze": ("0", "1")}
+    for directory in directories(tag, node):
+        for name, choice in values.items():
+            if (directory / name).exists():
+                (directory / name).write_text(choice[frozen])
+
+
 def remove(tag: str, node: str) -> None:
     """Remove the host's cgroups and the lab's when it was the last; they are empty once its init is gone."""
     for directory in directories(tag, node):

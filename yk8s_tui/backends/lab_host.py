@@ -15,9 +15,12 @@ from typing import Any
 from yk8s_tui import paths
 from yk8s_tui.backends import lab_base, lab_cgroups, lab_files
 from yk8s_tui.backends.lab_names import bridge_name, machine_name, veth_name
-from yk8s_tui.backends.lab_system import Identity, gone, identify, init_of, read_json, run, send, write_json
+from yk8s_tui.backends.lab_system import Identity, gone, init_of, read_json, run, send, write_json
 from yk8s_tui.errors import UnreachableError, Yk8sError
 from yk8s_tui.models.nodes import Node
+
+PROCESS = "process.json"
+"""Identity of the host's supervisor, written by itself before it starts the host."""
 
 START_SECONDS = 90.0
 """How long a host may take until sshd greets; normally about two seconds."""
@@ -59,14 +62,19 @@ class LabHost:
         return read_json(self.directory / "host.json")
 
     @property
+    def key(self) -> str:
+        """The host's public SSH key, type and base64."""
+        return lab_files.host_key(self.upper)
+
+    @property
     def exists(self) -> bool:
         """Whether the host was completely made; one that was interrupted is made again."""
         return bool(self.record)
 
     @property
     def supervisor(self) -> Identity | None:
-        """The running systemd-nspawn process, never another that got its pid."""
-        saved = read_json(self.directory / "process.json")
+        """The running start-host script, which has systemd-nspawn below it; never another that got its pid."""
+        saved = read_json(self.directory / PROCESS)
         identity = Identity(**saved) if saved else None
         return identity if identity and identity.alive else None
 
@@ -83,8 +91,8 @@ class LabHost:
             raise Yk8sError(f"{self.name} is not running", hint=f"yk8s-tui lab up --node {self.name}")
         path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         return [
-            "nsenter", f"--target={init.pid}", "--all", f"--root=/proc/{init.pid}/root", "--wd=/root", "--",
-            "env", "-i", f"PATH={path}", "HOME=/root", "LANG=C.UTF-8", f"TERM={os.environ.get('TERM', 'dumb')}", *words,
+            "nsenter", f"--target={init.pid}", "--all", f"--root=/proc/{init.pid}/root", "--",
+            "env", "--chdir=/root", "-i", f"PATH={path}", "HOME=/root", "LANG=C.UTF-8", f"TERM={os.environ.get('TERM', 'dumb')}", *words,
         ]  # fmt: skip
 
     async def make(self, node: Node, image: str, base: Path) -> None:
@@ -126,8 +134,8 @@ class LabHost:
             )
 
     async def _launch(self) -> None:
-        pidfile = self.directory / "pid"
-        pidfile.unlink(missing_ok=True)
+        process_file = self.directory / PROCESS
+        process_file.unlink(missing_ok=True)
         cgroups = lab_cgroups.create(self.tag, self.name)
         layers = f"lowerdir={self.record['base']},upperdir={self.upper},workdir={self.directory}/work"
         environment = {
@@ -138,14 +146,13 @@ class LabHost:
         }
         with self.console.open("wb") as console:
             process = await asyncio.create_subprocess_exec(
-                "setsid", "--fork", "unshare", "--mount", "--propagation", "private",
-                paths.assets() / "lab/start-host", pidfile, layers, self.directory / "root",
-                " ".join(map(str, cgroups)), "--", *self._nspawn(),
+                "setsid", "--fork", "unshare", "--mount", "--propagation", "slave",
+                paths.assets() / "lab/start-host", process_file, layers, self.directory / "root",
+                " ".join(map(str, cgroups)), self.interface, "--", *self._nspawn(),
                 stdin=asyncio.subprocess.DEVNULL, stdout=console, stderr=console, env=environment, cwd="/",
             )  # fmt: skip
             await process.wait()
-        supervisor = await self._read_pid(pidfile)
-        write_json(self.directory / "process.json", supervisor._asdict())
+        await self._wait_for_supervisor()
 
     def _nspawn(self) -> list[str]:
         binds = [f"--bind={self.directory / name}:/var/lib/{name}" for name in lab_files.REAL_DIRECTORIES]
@@ -157,13 +164,10 @@ class LabHost:
             *binds, f"--bind={self.directory / 'archives'}:/var/cache/apt/archives",
         ]  # fmt: skip
 
-    async def _read_pid(self, pidfile: Path) -> Identity:
+    async def _wait_for_supervisor(self) -> None:
         for _ in range(500):
-            with contextlib.suppress(FileNotFoundError):
-                identity = identify(int(pidfile.read_text()))
-                if identity:
-                    return identity
-                break
+            if (self.directory / PROCESS).exists():
+                return
             await asyncio.sleep(0.01)
         raise Yk8sError(f"{self.name} did not start", where=str(self.console), why=self._last_words())
 
@@ -203,10 +207,13 @@ class LabHost:
         if supervisor:
             how = await self._end(supervisor)
         await self._settle()
-        (self.directory / "process.json").unlink(missing_ok=True)
+        (self.directory / PROCESS).unlink(missing_ok=True)
+        if self.exists:
+            lab_base.keep_archives(self.directory / "archives", self.record["image"])
         return how
 
     async def _end(self, supervisor: Identity) -> str:
+        lab_cgroups.freeze(self.tag, self.name, frozen=False)
         init = self.init
         if init and send(init, signal.SIGRTMIN + 4) and await gone(supervisor, STOP_SECONDS):
             return "shut down"
@@ -232,8 +239,6 @@ class LabHost:
         if not self.directory.exists():
             return
         await self.stop()
-        if self.exists:
-            lab_base.keep_archives(self.directory / "archives", self.record["image"])
         await asyncio.to_thread(lab_base.remove_tree, self.directory)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from yk8s_tui import paths
 from yk8s_tui.backends.lab_host import LabHost
-from yk8s_tui.backends.lab_names import bridge_name, tag_of
+from yk8s_tui.backends.lab_names import KEY, bridge_name, tag_of
 from yk8s_tui.backends.lab_system import read_json, run, write_json
 from yk8s_tui.errors import Yk8sError
 from yk8s_tui.repository.atomic import write_atomic
@@ -30,16 +30,13 @@ class LabState:
     root: Path
     tag: str
     id: str
-
-    @property
-    def directory(self) -> Path:
-        """Where its hosts are."""
-        return labs_home() / self.tag
+    directory: Path
+    """Where its hosts are; written down, so that another $HOME or $XDG_STATE_HOME later does not lose them."""
 
     @property
     def lock(self) -> Path:
         """Held while hosts are made, started or stopped."""
-        return labs_home() / f"{self.tag}.lock"
+        return self.directory.with_suffix(".lock")
 
     @property
     def exists(self) -> bool:
@@ -68,7 +65,14 @@ class LabState:
             )
         self.directory.mkdir(parents=True, exist_ok=True)
         write_json(marker, {"id": self.id, "repository": str(self.root)})
-        write_json(state_file(self.root), {"format": 1, "harbour": "lab", "id": self.id, "tag": self.tag})
+        record = {
+            "format": 1,
+            "harbour": "lab",
+            "id": self.id,
+            "tag": self.tag,
+            "directory": str(self.directory),
+        }
+        write_json(state_file(self.root), record)
 
 
 def state_file(root: Path) -> Path:
@@ -81,15 +85,29 @@ def load_state(root: Path) -> LabState:
     root = root.resolve()
     saved = read_json(state_file(root))
     if saved.get("harbour") == "lab":
-        return LabState(root, saved["tag"], saved["id"])
-    return LabState(root, tag_of(root), uuid.uuid4().hex)
+        state = LabState(root, saved["tag"], saved["id"], Path(saved["directory"]))
+        _refuse_copy(state)
+        return state
+    tag = tag_of(root)
+    return LabState(root, tag, uuid.uuid4().hex, labs_home() / tag)
+
+
+def _refuse_copy(state: LabState) -> None:
+    """A copied repository has the original's ids, but must not touch its hosts."""
+    owner = read_json(state.directory / "lab.json").get("repository", str(state.root))
+    if owner != str(state.root) and read_json(state_file(Path(owner))).get("id") == state.id:
+        raise Yk8sError(
+            f"this cluster repository is a copy of {owner}, whose lab hosts these are",
+            where=str(state.root),
+            hint=f"remove {state_file(state.root)} to give this one a lab of its own",
+        )
 
 
 def all_labs() -> Iterator[tuple[LabState, bool]]:
     """Every lab on this machine, and whether its repository still knows it."""
     for marker in sorted(labs_home().glob("*/lab.json")):
         owner = read_json(marker)
-        state = LabState(Path(owner["repository"]), marker.parent.name, owner["id"])
+        state = LabState(Path(owner["repository"]), marker.parent.name, owner["id"], marker.parent)
         yield state, read_json(state_file(state.root)).get("id") == state.id
 
 
@@ -118,8 +136,6 @@ def pin_host_keys(root: Path, keys: dict[str, str]) -> None:
 
 async def operator_key(root: Path) -> str:
     """The public half of secrets/ssh/id_ed25519, which is made when it is missing."""
-    from yk8s_tui.backends.lab_names import KEY
-
     key = root / KEY
     key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not key.exists():

@@ -46,22 +46,24 @@ def identify(pid: int) -> Identity | None:
 
 
 def init_of(supervisor: Identity) -> Identity | None:
-    """The host's init below its supervisor: the child that is pid 1 in a pid namespace of its own."""
-    try:
-        children = Path(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children").read_text().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    for child in children:
+    """The host's init below its supervisor: pid 1 of a pid namespace of its own. None while there is none."""
+    below = _children(supervisor.pid)
+    while below:
+        pid = below.pop()
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            status = Path(f"/proc/{child}/status").read_text()
+            status = Path(f"/proc/{pid}/status").read_text()
             inside = next(line for line in status.splitlines() if line.startswith("NSpid:")).split()[1:]
-            if (
-                len(inside) > 1
-                and inside[-1] == "1"
-                and Path(f"/proc/{child}/comm").read_text() == "systemd\n"
-            ):
-                return identify(int(child))
+            if len(inside) == 1:
+                below += _children(pid)
+            elif inside[-1] == "1" and Path(f"/proc/{pid}/comm").read_text() == "systemd\n":
+                return identify(pid)
     return None
+
+
+def _children(pid: int) -> list[int]:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
 
 
 def send(process: Identity, signum: int) -> bool:
@@ -106,7 +108,7 @@ async def run(
 ) -> str:
     """Run a program and return its output; `Yk8sError` with what it said when it fails.
 
-    On cancellation the program gets SIGTERM and is waited for.
+    On cancellation the program is ended (SIGTERM, after 2 s SIGKILL) and waited for.
     """
     words = [str(word) for word in command]
     process = await asyncio.create_subprocess_exec(
@@ -121,6 +123,10 @@ async def run(
     except asyncio.CancelledError:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), 2)
+            except TimeoutError:  # unshare(1) blocks SIGTERM while it waits for its child
+                process.kill()
         await process.wait()
         raise
     text = output.decode(errors="replace")
@@ -132,16 +138,22 @@ async def run(
 
 @contextlib.asynccontextmanager
 async def file_lock(path: Path) -> AsyncIterator[None]:
-    """Hold an exclusive lock on a file; the kernel frees it when the holder dies."""
+    """Hold an exclusive lock on a file; the kernel frees it when the holder dies. The holder may remove the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as handle:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                await asyncio.sleep(0.1)
-        yield
+    while True:
+        with path.open("a") as handle:
+            if _locked(handle.fileno(), path):
+                yield
+                return
+        await asyncio.sleep(0.1)
+
+
+def _locked(descriptor: int, path: Path) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return path.stat().st_ino == os.fstat(descriptor).st_ino
+    except (BlockingIOError, FileNotFoundError):
+        return False
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from yk8s_tui.commands.common import cluster_directory, print_json
-from yk8s_tui.errors import ConfigError, ExitCode, UsageError, Yk8sError
+from yk8s_tui.errors import ConfigError, ConsentError, ExitCode, UsageError, Yk8sError
 
 if TYPE_CHECKING:
     from yk8s_tui.backends.base import HarbourEvent
@@ -40,6 +40,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     execute.add_argument("words", nargs=argparse.REMAINDER, metavar="-- CMD")
     execute.set_defaults(run=run_exec)
     prune = actions.add_parser("prune", help="remove labs whose cluster repository is gone")
+    prune.add_argument(
+        "--confirm", action="append", default=[], metavar="TAG", help="the lab's tag, as consent"
+    )
     prune.set_defaults(run=run_prune)
 
 
@@ -139,8 +142,21 @@ def run_exec(args: argparse.Namespace) -> int:
 
 
 def run_prune(args: argparse.Namespace) -> int:
-    """Remove labs that no cluster repository knows any more, and nothing else."""
-    from yk8s_tui.backends.lab import prune
+    """Remove labs that no cluster repository knows any more; each needs its tag as consent."""
+    from yk8s_tui.backends.lab import orphans, remove_orphan
 
-    asyncio.run(_show(prune()))
+    left = []
+    for state in orphans():
+        names = ", ".join(host.name for host in state.hosts()) or "no hosts"
+        if state.tag in args.confirm:
+            asyncio.run(remove_orphan(state))
+            print(f"✓ {state.tag} of {state.root} removed")
+        else:
+            left.append(state.tag)
+            print(f"! {state.tag} of {state.root} (gone): {names}")
+    if left:
+        raise ConsentError(
+            "these hosts and everything on them would be lost; nothing of them was removed",
+            hint=f"yk8s-tui lab prune --confirm {left[0]}",
+        )
     return ExitCode.DONE
