@@ -66,9 +66,7 @@ def test_mode_alone_is_a_change_and_is_mended(tmp_path: Path, capsys: pytest.Cap
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
-def test_check_mode_changes_nothing_and_shows_the_diff(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_check_mode_changes_nothing_and_shows_the_diff(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a"
     path.write_text("before\n")
     result = files(
@@ -86,9 +84,7 @@ def test_check_mode_changes_nothing_and_shows_the_diff(
     assert path.read_text() == "before\n"
 
 
-def test_a_file_that_does_not_validate_is_never_in_place(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_that_does_not_validate_is_never_in_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a"
     path.write_text("good\n")
     other = tmp_path / "b"
@@ -133,9 +129,7 @@ def test_purge_removes_strays_only(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_contents_stay_out_of_the_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    result = files(
-        capsys, {"path": str(tmp_path / "key"), "content": "hunter2", "sensitive": True}, _ansible_diff=True
-    )
+    result = files(capsys, {"path": str(tmp_path / "key"), "content": "hunter2", "sensitive": True}, _ansible_diff=True)
     assert result["changed"]
     assert "hunter2" not in json.dumps(result)
 
@@ -148,9 +142,7 @@ def test_receipt_goes_from_started_to_done(tmp_path: Path, capsys: pytest.Captur
     path = tmp_path / "a"
     receipts = tmp_path / "receipts"
     args = {"receipt": STEP, "directory": str(receipts)}
-    files(
-        capsys, {"path": str(path), "content": "a"}, {"path": str(tmp_path / "no"), "state": "absent"}, **args
-    )
+    files(capsys, {"path": str(path), "content": "a"}, {"path": str(tmp_path / "no"), "state": "absent"}, **args)
     receipt = json.loads((receipts / "trampoline.base.json").read_text())
     assert (receipt["state"], receipt["times_run"], receipt["format"]) == ("started", 1, 1)
     assert receipt["claims"]["files"][str(path)]["mode"] == "0644"
@@ -174,9 +166,7 @@ def test_receipt_goes_from_started_to_done(tmp_path: Path, capsys: pytest.Captur
     assert stat.S_IMODE((receipts / "trampoline.base.json").stat().st_mode) == 0o600
 
 
-def test_the_next_run_counts_and_forgets_old_claims(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_next_run_counts_and_forgets_old_claims(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     args = {"directory": str(tmp_path / "receipts")}
     files(capsys, {"path": str(tmp_path / "a"), "content": "a"}, receipt=STEP, **args)
     run(capsys, "yk8s_receipt", step=STEP, state="done", **args)
@@ -190,3 +180,17 @@ def test_a_torn_receipt_counts_as_none(tmp_path: Path, capsys: pytest.CaptureFix
     (tmp_path / "trampoline.base.json").write_text('{"format": 1, "st')
     result = run(capsys, "yk8s_receipt", step=STEP, state="started", directory=str(tmp_path))
     assert result["times_run"] == 1
+
+
+def test_after_an_interruption_every_file_counts_as_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entry = {"path": str(tmp_path / "a"), "content": "a"}
+    other = {"path": str(tmp_path / "b"), "content": "b"}
+    args = {"directory": str(tmp_path / "receipts")}
+    files(capsys, entry, receipt=STEP, **args)
+    again = {**STEP, "run": "r2"}
+    result = files(capsys, entry, receipt=again, **args)
+    assert (result["changed"], result["changed_paths"]) == (False, [entry["path"]])
+    assert files(capsys, entry, other, receipt=again, **args)["changed_paths"] == [entry["path"], other["path"]]
+    run(capsys, "yk8s_receipt", step=again, state="done", **args)
+    result = files(capsys, entry, receipt={**STEP, "run": "r3"}, **args)
+    assert result["changed_paths"] == []

@@ -104,7 +104,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changed_paths:
-  description: Paths that were (or in check mode would be) changed.
+  description:
+    - Paths that were (or in check mode would be) changed.
+    - All of them when an earlier run of the step was interrupted, because services may not have read them yet.
   returned: always
   type: list
   elements: str
@@ -325,9 +327,7 @@ def _attribute_text(attributes):
 def _run(command, path, name=""):
     """Run a validation; the evidence is the last lines it printed."""
     words = [word.replace("%s", name) for word in shlex.split(command)]
-    environment = dict(
-        os.environ, LC_ALL="C", PATH=os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
-    )
+    environment = dict(os.environ, LC_ALL="C", PATH=os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin")
     try:
         done = subprocess.run(
             words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, check=False, timeout=60
@@ -338,9 +338,7 @@ def _run(command, path, name=""):
         raise Refused(f"{path}: {words[0]} did not end within 60 s while validating") from None
     if done.returncode:
         output = done.stdout.decode(errors="replace").replace(name or "\0", path).strip().splitlines()
-        raise Refused(
-            f"{path}: is not valid, nothing was changed; {words[0]} says: " + "; ".join(output[-5:])
-        )
+        raise Refused(f"{path}: is not valid, nothing was changed; {words[0]} says: " + "; ".join(output[-5:]))
 
 
 def claims_of(entries):
@@ -374,9 +372,7 @@ def make_set(module):
 
 def report(answer, module, **result):
     """End the module without repeating the contents it was given."""
-    answer(
-        invocation={"module_args": {"files": [entry["path"] for entry in module.params["files"]]}}, **result
-    )
+    answer(invocation={"module_args": {"files": [entry["path"] for entry in module.params["files"]]}}, **result)
 
 
 def main():
@@ -390,9 +386,7 @@ def main():
         supports_check_mode=True,
         no_log=True,
     )
-    receipt = (
-        Receipt(module.params["receipt"], module.params["directory"]) if module.params["receipt"] else None
-    )
+    receipt = Receipt(module.params["receipt"], module.params["directory"]) if module.params["receipt"] else None
     if receipt and not module.check_mode:
         receipt.start()
     files = make_set(module)
@@ -401,9 +395,7 @@ def main():
         receipt.add("files", present)
         receipt.add("absent", absent)
         receipt.save()
-    report(
-        module.exit_json, module, changed=bool(files.changed), changed_paths=files.changed, diff=files.diffs
-    )
+    report(module.exit_json, module, changed=bool(files.changed), changed_paths=files.changed, diff=files.diffs)
 
 
 if __name__ == "__main__":

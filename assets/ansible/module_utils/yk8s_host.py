@@ -52,9 +52,7 @@ def sync_directory(path):
 def write_atomic(path, data, mode=0o644, uid=-1, gid=-1, durable=False, check=None):
     """Write bytes beside `path`, let `check(temporary)` look at them, and rename; all or nothing."""
     directory = os.path.dirname(path)
-    handle, temporary = tempfile.mkstemp(
-        prefix=".yk8s-", suffix="-" + os.path.basename(path)[-40:], dir=directory
-    )
+    handle, temporary = tempfile.mkstemp(prefix=".yk8s-", suffix="-" + os.path.basename(path)[-40:], dir=directory)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -83,7 +81,10 @@ class Receipt:
         self.old = _load(self.path)
         self.claims = {}
         self.times_run = self.old.get("times_run", 0)
+        self.interrupted = self.old.get("state") == "started"
+        """An earlier run of the step did not end: what it changed may not be in force yet."""
         if self.begun:
+            self.interrupted = bool(self.old.get("interrupted"))
             self.claims = copy.deepcopy(self.old.get("claims") or {})
 
     @property
@@ -128,6 +129,8 @@ class Receipt:
             "times_run": self.times_run,
             "claims": self.claims,
         }
+        if self.interrupted and state == "started":
+            receipt["interrupted"] = True
         os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
         data = json.dumps(receipt, indent=1, sort_keys=True).encode() + b"\n"
         write_atomic(self.path, data, mode=0o600, durable=True)
