@@ -53,11 +53,19 @@ class NodeOutcome:
 class ActionContext(Protocol):
     """What a Python action of a step may use."""
 
-    config: Config
     inventory: Inventory
     repository: Path
-    ssh: SshPool
     run_id: str
+    check_only: bool
+    """Nothing may be changed: say what would be."""
+
+    @property
+    def config(self) -> Config:
+        """The configuration of the cluster."""
+
+    @property
+    def ssh(self) -> SshPool:
+        """Connections to the nodes, opened when they are used."""
 
     def progress(self, node: str, *, done: float, total: float, unit: str, text: str) -> None:
         """Report progress of a long task on one node."""

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 ENGINE_LOCK = "engine.lock"
+HOLD_SECONDS = 1.0
 
 
 def hold(directory: Path) -> int:
-    """Called by the engine; returns the handle to keep. Raises `BlockingIOError` when another has it."""
+    """Called by the engine; returns the handle to keep. Raises `BlockingIOError` when another has it.
+
+    Somebody who is just looking holds the lock for a moment, so it is tried for a while.
+    """
     handle = os.open(directory / ENGINE_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    until = time.monotonic() + HOLD_SECONDS
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                os.close(handle)
+                raise
+            time.sleep(0.01)
     os.ftruncate(handle, 0)
     os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
     return handle

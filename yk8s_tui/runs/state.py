@@ -176,7 +176,8 @@ class RunState:
     def _step_started(self, event: Event) -> None:
         step = self._step(event)
         step.status, step.started = "running", event["t"]
-        for name in event.get("nodes", step.nodes):
+        step.running_on = tuple(event.get("nodes", step.nodes))
+        for name in step.running_on:
             node = self._node(name)
             node.active += 1
             node.step, node.since = step.id, event["t"]
@@ -184,7 +185,7 @@ class RunState:
 
     def _step_finished(self, event: Event) -> None:
         step = self._step(event)
-        was_running = step.status == "running"
+        running_on, step.running_on = set(step.running_on), ()
         step.status, step.seconds = event["result"], event.get("seconds", 0.0)
         step.reason, step.task = event.get("reason", ""), ""
         step.results = event.get("nodes") or {}
@@ -192,8 +193,9 @@ class RunState:
             node = self._node(name)
             node.pending = max(0, node.pending - 1)
             result = step.results.get(name)
-            if was_running and result is not None:
+            if name in running_on:
                 node.active = max(0, node.active - 1)
+            if result is not None:
                 _take_result(node, result)
             node.settle(event["t"])
 

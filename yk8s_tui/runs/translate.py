@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from yk8s_tui.runs.hints import hint_for
+from yk8s_tui.runs.outcome import Trouble
 
 MESSAGE_CHARACTERS = 500
 """Longest message of a result in the journal; everything is in the log of the step."""
@@ -15,17 +16,6 @@ LOG_LINES_PER_RESULT = 200
 CENSORED = "the output of this task is not shown because it may hold secrets"
 
 Write = Callable[..., object]
-
-
-@dataclass
-class Trouble:
-    """The task that failed last on a node."""
-
-    task: str
-    reason: str
-    evidence: str
-    hint: str
-    unreachable: bool
 
 
 @dataclass

@@ -73,6 +73,8 @@ class StepState:
     tasks: int = 0
     """Tasks started so far."""
     reason: str = ""
+    running_on: tuple[str, ...] = ()
+    """Nodes it runs on now: those of the step that were not set aside before."""
     results: dict[str, str] = field(default_factory=dict)
     """Node -> result, when the step has ended."""
 

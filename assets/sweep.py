@@ -1,0 +1,100 @@
+"""Runs on a host, with nothing but its Python: ends what a cancelled run left there, and reads its receipts.
+
+Sent on the standard input of `python3 - RUN`. A process belongs to the run when its environment carries the run's mark, or when it
+descends from one that does. Services that a step started on purpose are left alone: their standard
+streams go nowhere, those of a module go to the connection it was started by.
+"""
+
+import glob
+import json
+import os
+import signal
+import sys
+import time
+
+RUN = sys.argv[1]
+MARK = ("LC_YK8S_RUN=" + RUN).encode()
+RECEIPTS = "/var/lib/yk8s/receipts/*.json"
+
+
+def read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def stat(pid):
+    fields = read("/proc/%d/stat" % pid).rpartition(b")")[2].split()
+    return (fields[0], int(fields[1]), fields[19]) if len(fields) > 19 else None
+
+
+def detached(pid):
+    targets = []
+    for number in (0, 1, 2):
+        try:
+            targets.append(os.readlink("/proc/%d/fd/%d" % (pid, number)))
+        except OSError:
+            targets.append("")
+    return not any(target.startswith(("pipe:", "socket:", "/dev/pts")) for target in targets)
+
+
+def find():
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    parents = {}
+    for pid in pids:
+        told = stat(pid)
+        if told and told[0] != b"Z":
+            parents[pid] = told[1]
+    own = os.getpid()
+    mine = set()
+    while own in parents:
+        mine.add(own)
+        own = parents[own]
+    found = {p for p in parents if p not in mine and MARK in read("/proc/%d/environ" % p).split(b"\0") and not detached(p)}
+    growing = True
+    while growing:
+        more = {p for p, parent in parents.items() if parent in found and p not in mine} - found
+        growing = bool(more)
+        found |= more
+    return {pid: stat(pid)[2] for pid in found if stat(pid)}
+
+
+def alive(found):
+    return {pid: start for pid, start in found.items() if stat(pid) and stat(pid)[2] == start and stat(pid)[0] != b"Z"}
+
+
+def command(pid):
+    return read("/proc/%d/cmdline" % pid).replace(b"\0", b" ").decode("utf-8", "replace").strip()[:120]
+
+
+def main():
+    ended = {}
+    left = {}
+    for number, seconds in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0)):
+        left = dict(alive(left), **find())
+        for pid in left:
+            ended[pid] = ended.get(pid) or command(pid)
+            try:
+                os.kill(pid, number)
+            except OSError:
+                pass
+        until = time.time() + seconds
+        while alive(left) and time.time() < until:
+            time.sleep(0.05)
+        left = alive(left)
+        if not left:
+            break
+    receipts = {}
+    for path in glob.glob(RECEIPTS):
+        try:
+            receipt = json.loads(read(path).decode())
+        except ValueError:
+            continue
+        if isinstance(receipt, dict) and receipt.get("run") == RUN:
+            receipts[str(receipt.get("step"))] = str(receipt.get("state"))
+    print(json.dumps({"ended": sorted(ended.values()), "left": [command(pid) for pid in left], "receipts": receipts}))
+
+
+main()
