@@ -395,7 +395,9 @@ def main():
         receipt.add("files", present)
         receipt.add("absent", absent)
         receipt.save()
-    report(module.exit_json, module, changed=bool(files.changed), changed_paths=files.changed, diff=files.diffs)
+    interrupted = bool(receipt and receipt.interrupted)
+    touched = [entry["path"] for entry in module.params["files"]] if interrupted else files.changed
+    report(module.exit_json, module, changed=bool(files.changed), changed_paths=touched, diff=files.diffs)
 
 
 if __name__ == "__main__":
