@@ -1,0 +1,100 @@
+"""Ordering steps, their digests, and the decision which of them run."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from yk8s_tui.layers import pipeline
+from yk8s_tui.models.plan import Action, Playbook, Step
+from yk8s_tui.status.hosts import HostState, Receipt
+
+HASH = "yk8s_tui.layers.pipeline:order"
+
+
+def step(identity: str, *, needs: tuple[str, ...] = (), nodes: tuple[str, ...] = ("a", "b"), **more: object) -> Step:
+    return Step(
+        id=identity,
+        layer="trampoline",
+        title=identity,
+        nodes=nodes,
+        needs=needs,
+        **{"digest": "d1", "run": Action(function=HASH), **more},  # type: ignore[arg-type]
+    )
+
+
+def state(**receipts: Receipt) -> HostState:
+    return HostState(reachable=True, receipts={name.replace("_", "."): receipt for name, receipt in receipts.items()})
+
+
+DONE = Receipt(digest="d1", state="done", run="r", time=1.0, times_run=1)
+
+
+def test_order_puts_needs_first_and_keeps_the_given_order_otherwise() -> None:
+    steps = [step("x.c", needs=("x.a", "x.b")), step("x.a"), step("x.b", needs=("x.a",)), step("x.d")]
+    assert [s.id for s in pipeline.order(steps)] == ["x.a", "x.b", "x.c", "x.d"]
+
+
+def test_order_ignores_needs_that_are_not_there_and_names_a_circle() -> None:
+    assert [s.id for s in pipeline.order([step("x.a", needs=("y.gone",))])] == ["x.a"]
+    with pytest.raises(ValueError, match="circle"):
+        pipeline.order([step("x.a", needs=("x.b",)), step("x.b", needs=("x.a",))])
+
+
+def test_order_is_topological_for_any_graph() -> None:
+    source = random.Random(7)
+    for _ in range(50):
+        names = [f"x.{i}" for i in range(12)]
+        graph = [step(name, needs=tuple(source.sample(names[:i], min(i, 3)))) for i, name in enumerate(names)]
+        source.shuffle(graph)
+        seen: set[str] = set()
+        for placed in pipeline.order(graph):
+            assert set(placed.needs) <= seen
+            seen.add(placed.id)
+        assert len(seen) == 12
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (state(), "never applied"),
+        (state(x_a=DONE.model_copy(update={"state": "started"})), "was interrupted"),
+        (state(x_a=DONE.model_copy(update={"digest": "other"})), "configuration or tool changed"),
+        (HostState(reachable=False, error="no route"), "the host was not probed"),
+    ],
+)
+def test_a_node_runs_for_a_stated_reason(found: HostState, reason: str) -> None:
+    good = state(x_a=DONE)
+    planned = pipeline.decide([step("x.a")], {"a": found, "b": good})[0]
+    assert planned.decision == "run"
+    assert planned.nodes == ("a",)
+    assert reason in planned.reason
+
+
+def test_unchanged_and_probed_is_skipped_and_drift_is_named() -> None:
+    good = state(x_a=DONE)
+    assert pipeline.decide([step("x.a")], {"a": good, "b": good})[0].decision == "skip"
+    drifted = good.model_copy(update={"drift": {"x.a": ("/etc/f differs",)}})
+    planned = pipeline.decide([step("x.a")], {"a": good, "b": drifted})[0]
+    assert planned.nodes == ("b",)
+    assert "/etc/f differs" in planned.reason
+    assert pipeline.decide([step("x.a")], {"a": good, "b": good}, full=True)[0].nodes == ("a", "b")
+    assert pipeline.decide([step("x.a")], {}, limit=["b"])[0].nodes == ("b",)
+    assert pipeline.decide([step("x.a", always=True)], {"a": good, "b": good})[0].decision == "run"
+
+
+def test_the_digest_follows_variables_secrets_and_code_and_never_shows_a_secret() -> None:
+    base = step("x.a", variables={"port": 1}, secrets={"password": "p"})
+    plain = pipeline.with_digest(base, {"p": "one"}).digest
+    assert pipeline.with_digest(base, {"p": "one"}).digest == plain
+    assert pipeline.with_digest(base, {"p": "two"}).digest != plain
+    assert pipeline.with_digest(base.model_copy(update={"variables": {"port": 2}}), {"p": "one"}).digest != plain
+    other = base.model_copy(update={"run": Action(function="yk8s_tui.layers.pipeline:select")})
+    assert pipeline.with_digest(other, {"p": "one"}).digest != plain
+
+
+def test_a_playbooks_digest_follows_its_roles() -> None:
+    base = step("x.a", run=Playbook(playbook="trampoline/base.yaml", roles=("trampoline_base",)))
+    other = step("x.a", run=Playbook(playbook="trampoline/base.yaml", roles=("nftables",)))
+    assert pipeline.with_digest(base, {}).digest != pipeline.with_digest(other, {}).digest
