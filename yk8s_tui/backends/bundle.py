@@ -32,6 +32,7 @@ REQUIRED_IMAGES = (
 """Last part of the repository name of every image that kubeadm starts."""
 
 Kind = Literal["binary", "image", "chart", "manifest"]
+Architecture = Literal["amd64", "arm64"]
 KINDS: dict[str, Kind] = {"bin": "binary", "images": "image", "charts": "chart", "manifests": "manifest"}
 """Folder of a bundle -> kind of its files."""
 
@@ -58,7 +59,7 @@ class Manifest(Section):
 
     format: Literal[1]
     kubernetes: str
-    architecture: Literal["amd64", "arm64"]
+    architecture: Architecture
     file: tuple[BundleFile, ...] = ()
 
 
@@ -88,6 +89,11 @@ class Bundle:
         """Every file, in the manifest's order."""
         return self.manifest.file
 
+    @property
+    def size(self) -> int:
+        """Bytes of the files that are there."""
+        return sum(self.local(f).stat().st_size for f in self.files if self.local(f).is_file())
+
     def of_kind(self, kind: Kind) -> tuple[BundleFile, ...]:
         """The files of one kind."""
         return tuple(f for f in self.files if f.kind == kind)
@@ -98,9 +104,7 @@ class Bundle:
 
     def image(self, name: str) -> BundleFile | None:
         """The image whose repository ends in `name`, or None."""
-        return next(
-            (f for f in self.of_kind("image") if any(_image_name(r) == name for r in f.references)), None
-        )
+        return next((f for f in self.of_kind("image") if any(_image_name(r) == name for r in f.references)), None)
 
     def local(self, file: BundleFile) -> Path:
         """Where a file of the bundle lies on this machine."""
@@ -197,9 +201,7 @@ def _references_in(tar: tarfile.TarFile) -> Iterator[str]:
     elif "index.json" in names:
         for manifest in json.load(_member(tar, "index.json")).get("manifests", ()):
             annotations = manifest.get("annotations", {})
-            name = annotations.get("io.containerd.image.name") or annotations.get(
-                "org.opencontainers.image.ref.name"
-            )
+            name = annotations.get("io.containerd.image.name") or annotations.get("org.opencontainers.image.ref.name")
             if name:
                 yield name
     else:
@@ -242,7 +244,7 @@ def create(
     source: Path,
     target: Path,
     *,
-    architecture: Literal["amd64", "arm64"],
+    architecture: Architecture,
     note: Callable[[str], None],
 ) -> Bundle:
     """Make a bundle from files at hand: `bin/`, `images/`, `charts/`, `manifests/` below `source`.
@@ -252,9 +254,7 @@ def create(
     """
     from yk8s_tui.repository.atomic import write_atomic
 
-    found = [
-        (folder, path) for folder in KINDS for path in sorted((source / folder).glob("*")) if path.is_file()
-    ]
+    found = [(folder, path) for folder in KINDS for path in sorted((source / folder).glob("*")) if path.is_file()]
     if not found:
         raise BundleError(
             "has no files for a bundle",
@@ -303,8 +303,6 @@ def render(manifest: Manifest) -> str:
     tables = tomlkit.aot()
     for file in manifest.file:
         entry = file.model_dump(exclude_defaults=True)
-        tables.append(
-            tomlkit.item({**entry, **({"references": list(file.references)} if file.references else {})})
-        )
+        tables.append(tomlkit.item({**entry, **({"references": list(file.references)} if file.references else {})}))
     document["file"] = tables
     return tomlkit.dumps(document)

@@ -12,7 +12,7 @@ from yk8s_tui.commands.common import print_json
 from yk8s_tui.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from yk8s_tui.backends.bundle import Bundle
+    from yk8s_tui.backends.bundle import Architecture, Bundle
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -50,19 +50,14 @@ def run_create(args: argparse.Namespace) -> int:
     version = args.kubernetes.removeprefix("v")
     if versions.find(version) is None or version.count(".") != 2:
         known = ", ".join(m.minor for m in versions.SUPPORTED)
-        raise UsageError(
-            f"{args.kubernetes} is not a supported version", hint=f"X.Y.Z of one of the minors {known}"
-        )
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine())
-    architecture = args.architecture or machine
+        raise UsageError(f"{args.kubernetes} is not a supported version", hint=f"X.Y.Z of one of the minors {known}")
+    machines: dict[str, Architecture] = {"x86_64": "amd64", "aarch64": "arm64"}
+    machine = machines.get(platform.machine())
+    architecture: Architecture | None = args.architecture or machine
     if architecture is None:
-        raise UsageError(
-            f"cannot tell the architecture from {platform.machine()}", hint="name it with --architecture"
-        )
+        raise UsageError(f"cannot tell the architecture from {platform.machine()}", hint="name it with --architecture")
     target = args.into or paths.bundle_home() / f"v{version}"
-    bundle = create(
-        version, args.from_dir, target, architecture=architecture, note=lambda text: print(f"+ {text}")
-    )
+    bundle = create(version, args.from_dir, target, architecture=architecture, note=lambda text: print(f"+ {text}"))
     print(f"bundle v{bundle.version} ({bundle.architecture}), {len(bundle.files)} files: {bundle.root}")
     return ExitCode.DONE
 
@@ -87,27 +82,26 @@ def run_list(args: argparse.Namespace) -> int:
     from yk8s_tui import paths
     from yk8s_tui.backends.bundle import available
 
-    rows = [
-        {
-            "version": b.version,
-            "architecture": b.architecture,
-            "files": len(b.files),
-            "bytes": sum(b.local(f).stat().st_size for f in b.files if b.local(f).is_file()),
-            "directory": str(b.root),
-            "missing": list(b.missing()),
-        }
-        for b in available()
-    ]
+    bundles = available()
     if args.json:
-        print_json(rows)
-    elif not rows:
+        print_json([_row(bundle) for bundle in bundles])
+    elif not bundles:
         print(f"no bundles in {paths.bundle_home()}")
-    for row in () if args.json else rows:
-        missing = f"  missing: {', '.join(row['missing'])}" if row["missing"] else ""
-        print(
-            f"v{row['version']}  {row['architecture']}  {row['bytes'] / 1e6:.0f} MB  {row['directory']}{missing}"
-        )
+    for bundle in () if args.json else bundles:
+        missing = f"  missing: {', '.join(bundle.missing())}" if bundle.missing() else ""
+        print(f"v{bundle.version}  {bundle.architecture}  {bundle.size / 1e6:.0f} MB  {bundle.root}{missing}")
     return ExitCode.DONE
+
+
+def _row(bundle: Bundle) -> dict[str, object]:
+    return {
+        "version": bundle.version,
+        "architecture": bundle.architecture,
+        "files": len(bundle.files),
+        "bytes": bundle.size,
+        "directory": str(bundle.root),
+        "missing": list(bundle.missing()),
+    }
 
 
 def _chosen(names: list[str]) -> list[Bundle]:

@@ -45,9 +45,11 @@ def build_parser(modules: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     parser.add_argument("--version", action="version", version=f"yk8s-tui {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    commands: argparse._SubParsersAction[argparse.ArgumentParser] = parser.add_subparsers(
+        dest="command", metavar="COMMAND", parser_class=Parser
+    )
     for name in modules:
-        module: CommandModule = importlib.import_module(f"yk8s_tui.commands.{name}")  # type: ignore[assignment]
+        module: CommandModule = importlib.import_module(f"yk8s_tui.commands.{name}")
         module.register(commands)
     return parser
 
