@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from yk8s_tui.backends.ssh_process import HostKeyError
 from yk8s_tui.errors import UnreachableError
 from yk8s_tui.models.base import Section
 from yk8s_tui.models.nodes import Node
@@ -51,7 +52,7 @@ class ScannedHost(Section):
         return self.host if self.port == 22 else f"[{self.host}]:{self.port}"
 
 
-class HostKeyChangedError(UnreachableError):
+class HostKeyChangedError(HostKeyError):
     """A pinned key would be replaced, and nobody said that this is wanted."""
 
 

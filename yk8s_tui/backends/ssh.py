@@ -10,8 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from yk8s_tui.backends.ssh_process import MARKER, CommandTimeoutError, Completed, Feed, execute
-from yk8s_tui.errors import UnreachableError
+from yk8s_tui.backends.ssh_process import (
+    MARKER,
+    CommandTimeoutError,
+    Completed,
+    Feed,
+    HostKeyError,
+    SudoRefusedError,
+    execute,
+)
 from yk8s_tui.models.nodes import Inventory, Node
 
 if TYPE_CHECKING:
@@ -32,11 +39,7 @@ WITHOUT_PASSWORD = "sudo -k -n --"
 WITH_PASSWORD = "sudo -k -S -p '' --"
 """`-k` asks every time, so that the password that is sent is always read by sudo and never by the command."""
 
-__all__ = ["CommandTimeoutError", "Completed", "SshPool", "SudoRefusedError"]
-
-
-class SudoRefusedError(UnreachableError):
-    """The login works, but sudo refuses: the host cannot be used."""
+__all__ = ["CommandTimeoutError", "Completed", "HostKeyError", "SshPool", "SudoRefusedError"]
 
 
 class SshPool:
@@ -106,6 +109,12 @@ class SshPool:
         from yk8s_tui.backends.ssh_files import send
 
         return await send(self, node, local, remote, mode=mode, sha256=sha256, progress=progress)
+
+    async def run_fed(
+        self, node_name: str, command: str, feed: Feed, *, timeout: float | None = 60
+    ) -> Completed:
+        """Like `run` as root, with input that comes bit by bit; the command sees its end when `feed` ends."""
+        return await self._link(node_name).run(command, feed, sudo=True, timeout=timeout)
 
     async def stream(
         self, node_name: str, command: str, local: Path, *, progress: Callable[[int], None]

@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncssh
 
+from yk8s_tui.backends.ssh_process import HostKeyError
 from yk8s_tui.errors import UnreachableError
 from yk8s_tui.models.nodes import Node
 
@@ -164,21 +165,19 @@ class Connector:
             found["agent_identities"] = [str(public)]
         return found
 
-    def _host_key_error(
-        self, where: str, host: str, port: int, shown: list[asyncssh.SSHKey]
-    ) -> UnreachableError:
+    def _host_key_error(self, where: str, host: str, port: int, shown: list[asyncssh.SSHKey]) -> HostKeyError:
         got = " ".join(key.get_fingerprint() for key in shown) or "none"
         matched = asyncssh.match_known_hosts(self._pinned(), host, host, port)
         expected = " ".join(sorted({key.get_fingerprint() for key in matched[0]}))
         if expected:
-            return UnreachableError(
+            return HostKeyError(
                 "the host key changed",
                 where=where,
                 why=f"host key changed: expected {expected} got {got}",
                 hint="if the host was reinstalled, compare the fingerprint on its console and pin it anew "
                 "with `yk8s-tui baremetal pin --replace NODE`; otherwise somebody is in between",
             )
-        return UnreachableError(
+        return HostKeyError(
             "the host key is not known",
             where=where,
             why=f"it showed {got}, and none is pinned",

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from yk8s_tui.errors import Yk8sError
+from yk8s_tui.errors import UnreachableError, Yk8sError
 
 if TYPE_CHECKING:
     import asyncssh
@@ -56,6 +56,14 @@ class Completed:
 
 class CommandTimeoutError(Yk8sError):
     """A command on a node did not end in time, and was ended."""
+
+
+class SudoRefusedError(UnreachableError):
+    """The login works, but sudo refuses: the host cannot be used."""
+
+
+class HostKeyError(UnreachableError):
+    """The host shows a key that is not pinned, or another one than is pinned."""
 
 
 Feed = AsyncIterator[bytes]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from yk8s_tui.errors import Yk8sError
@@ -53,6 +53,31 @@ async def ask(
     if done.exit == 127:
         hint = "install it: apt-get install python3"
         raise HostScriptError("python3 is missing on the host", where=node, hint=hint)
+    try:
+        return json.loads(done.stdout)
+    except ValueError as error:
+        raise HostScriptError("the host gave no answer", where=node, why=done.error_text) from error
+
+
+async def ask_fed(
+    ssh: SshPool,
+    node: str,
+    script: bytes,
+    arguments: Mapping[str, Any],
+    feed: AsyncIterator[bytes],
+    *,
+    timeout: float,
+) -> Any:
+    """Like `ask`, for a script that reads its standard input while it runs: it gets what `feed` gives."""
+
+    async def fed() -> AsyncIterator[bytes]:
+        yield script
+        async for chunk in feed:
+            yield chunk
+
+    reader = "import sys; exec(sys.stdin.buffer.read(int(sys.argv.pop(1))))"
+    command = shlex.join(["python3", "-c", reader, str(len(script)), json.dumps(arguments)])
+    done = await ssh.run_fed(node, command, fed(), timeout=timeout)
     try:
         return json.loads(done.stdout)
     except ValueError as error:
