@@ -10,6 +10,7 @@ COMMANDS = (
     "init",
     "config",
     "plan",
+    "preflight",
     "apply",
     "lab",
     "baremetal",
