@@ -91,7 +91,8 @@ class LabCluster:
         """Run `yk8s-tui` on this cluster; its exit code is the caller's to judge."""
         return subprocess.run(
             [sys.executable, "-m", "yk8s_tui", "--cluster", str(self.root), *arguments],
-            capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, env={**os.environ, **environment},
+            capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL,
+            env={**os.environ, **environment},
         )  # fmt: skip
 
     def up(self) -> list[HarbourEvent]:

@@ -21,7 +21,6 @@ from yk8s_tui.backends.lab_state import (
     pin_host_keys,
     state_file,
 )
-from yk8s_tui.backends.lab_system import file_lock
 from yk8s_tui.errors import Yk8sError
 from yk8s_tui.models.config import Config
 from yk8s_tui.models.nodes import Inventory
@@ -94,7 +93,7 @@ class LabHarbour:
         state, inventory = self.state, await self.inventory(config)
         lab = config.harbour.lab
         subnet = subnet_of(lab)
-        async with file_lock(state.lock):
+        async with state.hold():
             await lab_network.refuse_clash(state.tag, subnet, owners())
             state.save()
             making = any(_is_made(c, state, lab.image) for c in plan.effective)
@@ -133,7 +132,7 @@ class LabHarbour:
         """Shut hosts down, all at once; what is on them stays. No names: all, and the network with them."""
         state = self.state
         chosen = set(names)
-        async with file_lock(state.lock):
+        async with state.hold():
             hosts = [h for h in state.hosts() if not chosen or h.name in chosen]
 
             async def stop(change: ResourceChange) -> str:
@@ -168,7 +167,7 @@ class LabHarbour:
         """Remove what the plan lists; raised sysctls and the base image stay on the machine."""
         state = self.state
         hosts = [c for c in plan.effective if c.kind == HOST and c.action == "delete"]
-        async with file_lock(state.lock):
+        async with state.hold():
             async for event in _all_at_once(hosts, lambda change: self._remove(state.host(change.name))):
                 yield event
             if state.hosts() or not state.exists:
@@ -185,7 +184,7 @@ def orphans() -> tuple[LabState, ...]:
 
 async def remove_orphan(state: LabState) -> None:
     """Remove the hosts and the network of a lab that no cluster repository knows any more."""
-    async with file_lock(state.lock):
+    async with state.hold():
         for host in state.hosts():
             await host.remove()
         await _clear(state)
@@ -194,7 +193,6 @@ async def remove_orphan(state: LabState) -> None:
 async def _clear(state: LabState) -> None:
     await lab_network.remove_network(state.tag)
     shutil.rmtree(state.directory)
-    state.lock.unlink(missing_ok=True)
 
 
 def _bridged(state: LabState) -> bool:

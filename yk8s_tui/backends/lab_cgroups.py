@@ -66,6 +66,16 @@ def freeze(tag: str, node: str, *, frozen: bool) -> None:
                 (directory / name).write_text(choice[frozen])
 
 
+def processes(tag: str, node: str) -> frozenset[int]:
+    """Every process in the host's cgroups: only what was started as this host, and what that started, is there."""
+    found: set[int] = set()
+    for directory in directories(tag, node):
+        for path in directory.rglob("cgroup.procs"):
+            with contextlib.suppress(OSError):
+                found.update(int(pid) for pid in path.read_text().split())
+    return frozenset(found)
+
+
 def remove(tag: str, node: str) -> None:
     """Remove the host's cgroups and the lab's when it was the last; they are empty once its init is gone."""
     for directory in directories(tag, node):

@@ -10,6 +10,7 @@ from yk8s_tui.backends import lab_base, lab_cgroups, lab_network
 from yk8s_tui.backends.base import HarbourFinding
 from yk8s_tui.backends.lab_names import lab_inventory, subnet_of
 from yk8s_tui.backends.lab_state import OVERLAY_TYPES, LabState, file_system, labs_home
+from yk8s_tui.backends.lab_system import search_path
 from yk8s_tui.errors import PreflightError
 from yk8s_tui.models.config import Config
 
@@ -18,6 +19,7 @@ PROGRAMS = {
     "ip": "iproute2",
     "nft": "nftables",
     "ssh-keygen": "openssh-client",
+    "setpriv": "util-linux",
     "unshare": "util-linux",
     "nsenter": "util-linux",
 }
@@ -35,14 +37,17 @@ def missing_programs(image: str) -> dict[str, str]:
     needed = dict(PROGRAMS)
     if not lab_base.base_id(lab_base.base_path(image)):
         needed["debootstrap"] = "debootstrap"
-    path = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
-    return {program: package for program, package in needed.items() if not shutil.which(program, path=path)}
+    return {
+        program: package
+        for program, package in needed.items()
+        if not shutil.which(program, path=search_path())
+    }
 
 
 async def require_machine(config: Config) -> None:
     """Raise `PreflightError` with the first thing that makes a lab impossible here."""
     subnet_of(config.harbour.lab)
-    for finding in _basics(config):
+    for finding in (_root(), *(_basics(config) if os.geteuid() == 0 else ())):
         if finding.verdict == "fail":
             raise PreflightError(finding.text, hint=finding.remedy)
     verdict = await _file_system()
@@ -55,9 +60,6 @@ def _basics(config: Config) -> tuple[HarbourFinding, ...]:
     missing = missing_programs(lab.image)
     packages = " ".join(sorted(set(missing.values())))
     return (
-        _verdict(
-            "lab.root", os.geteuid() == 0, "lab hosts are made as root", "lab hosts need root", "run it with sudo",
-        ),
         _verdict(
             "lab.programs", not missing, "every program for lab hosts is installed",
             f"not installed: {', '.join(missing)}", f"apt-get install {packages}",
@@ -72,6 +74,11 @@ def _basics(config: Config) -> tuple[HarbourFinding, ...]:
             "/dev/net/tun is missing", "load the module tun, or mknod /dev/net/tun c 10 200",
         ),
     )  # fmt: skip
+
+
+def _root() -> HarbourFinding:
+    good = os.geteuid() == 0
+    return _verdict("lab.root", good, "lab hosts are made as root", "lab hosts need root", "run it with sudo")
 
 
 def _verdict(name: str, good: bool, fine: str, bad: str, remedy: str) -> HarbourFinding:
@@ -92,7 +99,7 @@ async def _file_system() -> HarbourFinding:
 async def check_machine(config: Config, state: LabState) -> tuple[HarbourFinding, ...]:
     """Every finding at once."""
     subnet = subnet_of(config.harbour.lab)
-    findings = [*_basics(config), await _file_system()]
+    findings = [_root(), *_basics(config), await _file_system()]
     if shutil.which("ip"):
         taken = await lab_network.clash(state.tag, subnet)
         findings.append(

@@ -15,7 +15,17 @@ from typing import Any
 from yk8s_tui import paths
 from yk8s_tui.backends import lab_base, lab_cgroups, lab_files
 from yk8s_tui.backends.lab_names import bridge_name, machine_name, veth_name
-from yk8s_tui.backends.lab_system import Identity, gone, init_of, read_json, run, send, write_json
+from yk8s_tui.backends.lab_system import (
+    Identity,
+    gone,
+    identify,
+    init_of,
+    read_json,
+    run,
+    search_path,
+    send,
+    write_json,
+)
 from yk8s_tui.errors import UnreachableError, Yk8sError
 from yk8s_tui.models.nodes import Node
 
@@ -89,10 +99,11 @@ class LabHost:
         init = self.init
         if not init:
             raise Yk8sError(f"{self.name} is not running", hint=f"yk8s-tui lab up --node {self.name}")
+        terminal = os.environ.get("TERM", "dumb")
         path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         return [
             "nsenter", f"--target={init.pid}", "--all", f"--root=/proc/{init.pid}/root", "--",
-            "env", "--chdir=/root", "-i", f"PATH={path}", "HOME=/root", "LANG=C.UTF-8", f"TERM={os.environ.get('TERM', 'dumb')}", *words,
+            "env", "--chdir=/root", "-i", f"PATH={path}", "HOME=/root", "LANG=C.UTF-8", f"TERM={terminal}", *words,
         ]  # fmt: skip
 
     async def make(self, node: Node, image: str, base: Path) -> None:
@@ -140,6 +151,7 @@ class LabHost:
         layers = f"lowerdir={self.record['base']},upperdir={self.upper},workdir={self.directory}/work"
         environment = {
             **os.environ,
+            "PATH": search_path(),
             "SYSTEMD_SECCOMP": "0",
             "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1",
             "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1" if lab_cgroups.unified() else "0",
@@ -224,8 +236,20 @@ class LabHost:
             raise Yk8sError(f"{self.name} cannot be ended", why=f"process {supervisor.pid} survives SIGKILL")
         return "killed: its supervisor did not answer"
 
+    async def _end_orphans(self) -> None:
+        """A killed supervisor does not take its host along: systemd, once started, loses the death signal."""
+        lab_cgroups.freeze(self.tag, self.name, frozen=False)
+        left = [identify(pid) for pid in lab_cgroups.processes(self.tag, self.name)]
+        for process in left:
+            if process:
+                send(process, signal.SIGKILL)
+        for process in left:
+            if process and not await gone(process, 10):
+                raise Yk8sError(f"{self.name} cannot be ended", why=f"process {process.pid} survives SIGKILL")
+
     async def _settle(self) -> None:
-        """Clear what a host that ended by force left: its interface goes with it, but not at once."""
+        """Clear what a host that ended by force left; its interface goes with it, but not at once."""
+        await self._end_orphans()
         for _ in range(200):
             if not Path("/sys/class/net", self.interface).exists():
                 break

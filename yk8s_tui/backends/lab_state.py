@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from yk8s_tui import paths
 from yk8s_tui.backends.lab_host import LabHost
 from yk8s_tui.backends.lab_names import KEY, bridge_name, tag_of
-from yk8s_tui.backends.lab_system import read_json, run, write_json
+from yk8s_tui.backends.lab_system import file_lock, read_json, run, write_json
 from yk8s_tui.errors import Yk8sError
 from yk8s_tui.repository.atomic import write_atomic
 
@@ -33,10 +34,16 @@ class LabState:
     directory: Path
     """Where its hosts are; written down, so that another $HOME or $XDG_STATE_HOME later does not lose them."""
 
-    @property
-    def lock(self) -> Path:
-        """Held while hosts are made, started or stopped."""
-        return self.directory.with_suffix(".lock")
+    @contextlib.asynccontextmanager
+    async def hold(self) -> AsyncIterator[None]:
+        """Hold the lab while hosts are made, started or stopped; the lock file goes with the last of the lab."""
+        lock = self.directory.with_suffix(".lock")
+        async with file_lock(lock):
+            try:
+                yield
+            finally:
+                if not self.exists:
+                    lock.unlink(missing_ok=True)
 
     @property
     def exists(self) -> bool:
@@ -85,7 +92,8 @@ def load_state(root: Path) -> LabState:
     root = root.resolve()
     saved = read_json(state_file(root))
     if saved.get("harbour") == "lab":
-        state = LabState(root, saved["tag"], saved["id"], Path(saved["directory"]))
+        directory = Path(saved.get("directory") or labs_home() / saved["tag"])
+        state = LabState(root, saved["tag"], saved["id"], directory)
         _refuse_copy(state)
         return state
     tag = tag_of(root)

@@ -103,6 +103,11 @@ async def gone(process: Identity, seconds: float) -> bool:
     return not process.alive
 
 
+def search_path() -> str:
+    """Where programs are looked for: `sbin` is missing from the path of many logins."""
+    return f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
+
+
 async def run(
     *command: str | Path, stdin: str = "", check: bool = True, environment: Mapping[str, str] | None = None
 ) -> str:
@@ -116,7 +121,7 @@ async def run(
         stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, **environment} if environment else None,
+        env={**os.environ, "PATH": search_path(), **(environment or {})},
     )
     try:
         output, _ = await process.communicate(stdin.encode() if stdin else None)

@@ -78,9 +78,12 @@ def _known(names: list[str], there: tuple[str, ...]) -> None:
 
 def run_up(args: argparse.Namespace) -> int:
     """Make and start hosts; hosts that the configuration no longer has are left alone."""
+    from yk8s_tui.backends.lab_checks import require_machine
+
     harbour, config = _open(args)
 
     async def up() -> None:
+        await require_machine(config)
         plan = await harbour.plan(config)
         inventory = await harbour.inventory(config)
         _known(args.node, inventory.names)
