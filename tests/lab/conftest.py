@@ -31,6 +31,7 @@ from yk8s_tui.repository.repository import Repository
 
 RESERVED = Path(tempfile.gettempdir()) / "yk8s-tui-test-subnets"
 OWNER = "test-owner.json"
+LABS = pytest.StashKey["Labs"]()
 
 
 def missing() -> str:
@@ -195,6 +196,7 @@ class Labs:
                 shutil.rmtree(cluster.root.parent)
             except Exception as error:
                 wrong.append(f"{cluster.root}: {error}")
+        self.clusters.clear()
         for handle in self.reserved:
             handle.close()
         return wrong
@@ -202,17 +204,22 @@ class Labs:
 
 @pytest.fixture(scope="session")
 def make_lab(request: pytest.FixtureRequest) -> Iterator[MakeLab]:
-    """`make_lab({"harbour.lab.workers": 1}, fresh=False, start=True) -> LabCluster`."""
+    """`make_lab({"harbour.lab.workers": 1}, fresh=False, start=True) -> LabCluster`.
+
+    Other folders get it with `from tests.lab.conftest import make_lab` in their conftest; the labs are shared.
+    """
     from tests.conftest import sweep_cluster
 
     lacking = missing()
     if lacking:
         pytest.skip(f"missing: {lacking}")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("XDG_STATE_HOME", raising=False)
-        labs = Labs()
-    yield labs.make
-    wrong = labs.close(lambda root: sweep_cluster(request.config, root))
+    stash = request.config.stash
+    if LABS not in stash:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("XDG_STATE_HOME", raising=False)
+            stash[LABS] = Labs()
+    yield stash[LABS].make
+    wrong = stash[LABS].close(lambda root: sweep_cluster(request.config, root))
     assert not wrong, "\n".join(wrong)
 
 

@@ -125,7 +125,8 @@ class LabHarbour:
     async def _remove(self, host: LabHost) -> str:
         address = str(host.record.get("address", ""))
         await host.remove()
-        pin_host_keys(self.root, {address: ""})
+        if address:
+            pin_host_keys(self.root, {address: ""})
         return "removed"
 
     async def down(self, names: Iterable[str] = ()) -> AsyncIterator[HarbourEvent]:

@@ -83,6 +83,8 @@ def lab_inventory(config: Config, root: Path) -> Inventory:
                 roles=roles,
                 ssh_key=key,
                 interface=INTERFACE,
+                labels=config.kubernetes.labels.get(f"{prefix}{i + 1}", {}),
+                taints=config.kubernetes.taints.get(f"{prefix}{i + 1}", ()),
             )
             for i in range(count)
         )
