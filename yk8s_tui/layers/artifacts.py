@@ -1,0 +1,199 @@
+"""Programs and images of a bundle, brought to the nodes: verified before they go, never sent twice."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+
+from yk8s_tui.backends.bundle import Bundle, BundleFile
+from yk8s_tui.errors import UnreachableError, Yk8sError
+from yk8s_tui.layers import receipts
+from yk8s_tui.layers.base import ActionContext, NodeOutcome
+from yk8s_tui.models.plan import Action, Step
+
+FOLDER = "/usr/local/bin"
+MARKS = "/var/lib/yk8s/images"
+"""One empty file per imported archive, called after its SHA-256."""
+
+NODES_AT_ONCE = 8
+"""Nodes that are sent to at once: more only share the same line."""
+
+RECEIVE = """\
+set -eu
+umask 022
+mkdir -p {folder}
+part={folder}/.yk8s-{name}.part
+trap 'rm -f -- "$part"' EXIT
+cat > "$part"
+got=$(sha256sum < "$part" | cut -c1-64)
+[ "$got" = {digest} ] || {{ echo "digest is $got" >&2; exit 65; }}
+chmod 0755 "$part"
+mv -f -- "$part" {folder}/{name}
+"""
+
+HAVE_BINARIES = "cd {folder} 2>/dev/null && sha256sum -- {names} 2>/dev/null; true"
+
+RUNNING_VERSION = "test ! -e /etc/kubernetes/kubelet.conf || {folder}/kubelet --version"
+
+HAVE_IMAGES = """\
+systemctl start containerd.service || {{ journalctl -u containerd -n 12 -o cat --no-pager >&2; exit 1; }}
+mkdir -p {marks}
+cd {marks} && ls -1
+echo --
+ctr --namespace k8s.io images list --quiet
+"""
+
+IMPORT = "ctr --namespace k8s.io images import --local - >/dev/null"
+
+PIN = """\
+set -e
+for image in {references}; do
+    ctr --namespace k8s.io images label "$image" io.cri-containerd.pinned=pinned >/dev/null
+done
+cd {marks} && touch -- {digests}
+"""
+
+Sender = Callable[[ActionContext, Step, "Source", str], Awaitable[NodeOutcome]]
+
+
+class Source:
+    """The files of a bundle, each verified once, when it is first needed."""
+
+    def __init__(self, bundle: Bundle, digests: Iterable[str]) -> None:
+        wanted = set(digests)
+        self.bundle = bundle
+        self.files = tuple(f for f in bundle.files if f.sha256 in wanted)
+        self._checks: dict[str, asyncio.Task[Path]] = {}
+
+    async def path(self, file: BundleFile) -> Path:
+        """Where a file is on this machine; raises `BundleError` when it is damaged."""
+        if file.path not in self._checks:
+            self._checks[file.path] = asyncio.create_task(asyncio.to_thread(self.bundle.checked, file))
+        return await self._checks[file.path]
+
+
+async def send_binaries(context: ActionContext, step: Step) -> dict[str, NodeOutcome]:
+    """Put the programs of the bundle into /usr/local/bin; a node that runs another version is refused."""
+    return await _each(context, step, _binaries)
+
+
+async def send_images(context: ActionContext, step: Step) -> dict[str, NodeOutcome]:
+    """Import the images of the bundle into containerd, and keep them from being collected as garbage."""
+    return await _each(context, step, _images)
+
+
+async def _each(context: ActionContext, step: Step, send: Sender) -> dict[str, NodeOutcome]:
+    version = context.config.kubernetes.version
+    bundle = Bundle.find(version)
+    if bundle is None:
+        raise Yk8sError(f"the bundle v{version} is gone", hint="`yk8s-tui bundle list` shows those there are")
+    assert isinstance(step.run, Action)
+    source = Source(bundle, step.run.arguments["files"])
+    limit = asyncio.Semaphore(NODES_AT_ONCE)
+
+    async def one(node: str) -> NodeOutcome:
+        async with limit:
+            try:
+                return await send(context, step, source, node)
+            except UnreachableError as error:
+                return NodeOutcome(
+                    "unreachable", f"{error.what}: {error.why}" if error.why else error.what, error.hint
+                )
+            except Yk8sError as error:
+                return NodeOutcome(
+                    "failed", f"{error.what}: {error.why}" if error.why else error.what, error.hint
+                )
+
+    outcomes = await asyncio.gather(*(one(node) for node in step.nodes))
+    return dict(zip(step.nodes, outcomes, strict=True))
+
+
+async def _binaries(context: ActionContext, step: Step, source: Source, node: str) -> NodeOutcome:
+    context.task(node, "Compare programs")
+    names = shlex.join(f.name for f in source.files)
+    told = await context.ssh.run(node, HAVE_BINARIES.format(folder=FOLDER, names=names), timeout=120)
+    have = {line.split()[1]: line.split()[0] for line in told.text.splitlines() if line}
+    absent = [f for f in source.files if have.get(f.name) != f.sha256]
+    if absent and not _check_only(context):
+        if "kubelet" in have:
+            await _refuse_other_version(context, source, node)
+        await receipts.write(context, step, node, "started")
+        for file in absent:
+            command = RECEIVE.format(folder=FOLDER, name=shlex.quote(file.name), digest=file.sha256)
+            await _stream(context, source, node, file, command)
+    if not _check_only(context):
+        claims = {f"{FOLDER}/{f.name}": f.sha256 for f in source.files}
+        await receipts.write(context, step, node, "done", files=claims)
+    return NodeOutcome("changed" if absent else "ok", _said("program", absent, source.files))
+
+
+async def _images(context: ActionContext, step: Step, source: Source, node: str) -> NodeOutcome:
+    if _check_only(context):
+        return NodeOutcome("ok", "not looked at in check mode")
+    context.task(node, "Compare images")
+    told = await context.ssh.run(node, HAVE_IMAGES.format(marks=MARKS), timeout=120)
+    if not told.ok:
+        raise Yk8sError(
+            "containerd does not answer",
+            where=node,
+            why=told.error_text,
+            hint="see `journalctl -u containerd`",
+        )
+    marks, _, images = told.text.partition("--\n")
+    have, known = set(marks.split()), set(images.split())
+    absent = [f for f in source.files if f.sha256 not in have or not known.issuperset(f.references)]
+    if absent:
+        await receipts.write(context, step, node, "started")
+        for file in sorted(absent, key=lambda f: source.bundle.local(f).stat().st_size):
+            await _stream(context, source, node, file, IMPORT)
+        references = shlex.join(r for f in absent for r in f.references)
+        digests = shlex.join(f.sha256 for f in absent)
+        pinned = await context.ssh.run(
+            node, PIN.format(references=references, marks=MARKS, digests=digests), timeout=120
+        )
+        if not pinned.ok:
+            raise Yk8sError("an image is not there after its import", where=node, why=pinned.error_text)
+    claims = dict.fromkeys((f"{MARKS}/{f.sha256}" for f in source.files), "")
+    await receipts.write(context, step, node, "done", files=claims, units={"containerd.service": "active"})
+    return NodeOutcome("changed" if absent else "ok", _said("image", absent, source.files))
+
+
+async def _stream(context: ActionContext, source: Source, node: str, file: BundleFile, command: str) -> None:
+    local = await source.path(file)
+    total = local.stat().st_size
+    context.task(node, f"Send {file.path}")
+    last = 0.0
+
+    def report(sent: int) -> None:
+        nonlocal last
+        if sent - last >= total / 10 or sent == total:
+            last = sent
+            context.progress(node, done=sent, total=total, unit="bytes", text=file.path)
+
+    done = await context.ssh.stream(node, command, local, progress=report)
+    if not done.ok:
+        raise Yk8sError(f"sending {file.path} failed", where=node, why=done.error_text)
+
+
+async def _refuse_other_version(context: ActionContext, source: Source, node: str) -> None:
+    """Programs under a running node are replaced by an upgrade only: it drains, and knows the order."""
+    told = await context.ssh.run(node, RUNNING_VERSION.format(folder=FOLDER))
+    running = told.text.strip().rpartition("v")[2]
+    if told.ok and running and running != source.bundle.version:
+        raise Yk8sError(
+            f"runs Kubernetes {running}, and {source.bundle.version} is configured",
+            where=node,
+            hint=f"set kubernetes.version back to {running}; another version is installed by an upgrade, node by node",
+        )
+
+
+def _check_only(context: ActionContext) -> bool:
+    return bool(getattr(context, "check_only", False))
+
+
+def _said(thing: str, sent: list[BundleFile], files: tuple[BundleFile, ...]) -> str:
+    if not sent:
+        return f"all {len(files)} {thing}s are there"
+    return f"{len(sent)} of {len(files)} {thing}s sent"
