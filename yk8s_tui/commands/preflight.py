@@ -67,7 +67,7 @@ def finding_lines(findings: Iterable[Finding]) -> list[str]:
     """Failures first; what several nodes have in common is said once."""
     groups: dict[tuple[str, ...], list[Finding]] = defaultdict(list)
     for found in findings:
-        same = (found.verdict, found.id, found.text, found.remedy, found.waived_reason)
+        same = (found.verdict, found.id, found.limit, found.text, found.remedy, found.waived_reason)
         groups[same].append(found)
     lines = []
     for verdict in ORDER:
@@ -116,7 +116,8 @@ def parse_waivers(given: Iterable[str]) -> dict[str, str]:
     return waivers
 
 
-def _group_lines(members: list[Finding]) -> list[str]:
+def _group_lines(found_alike: list[Finding]) -> list[str]:
+    members = sorted(found_alike, key=lambda found: found.node)
     first = members[0]
     nodes = " ".join(found.node for found in members if found.node)
     lines = [f"{MARKS[first.verdict]} {first.title}: {first.text or 'as it should be'}  [{first.id}]"]
