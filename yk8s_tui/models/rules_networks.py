@@ -151,7 +151,7 @@ def _example(config: Config, network: IpNetwork) -> str:
     used = {n.address for n in planned_nodes(config)}
     last = int(network.broadcast_address) - 5
     for candidate in range(last, max(last - 300, int(network.network_address) + 1), -1):
-        shown = str(ip_address(candidate)) if network.version == 4 else str(network.network_address + candidate)
+        shown = str(type(network.network_address)(candidate))
         if shown not in used and is_inside(shown, network):
             return f', for example "{shown}"'
     return ""
@@ -177,9 +177,11 @@ _NODES = ("harbour", "cluster.harbour")
 _PODS = ("kubernetes.pod_cidr", "kubernetes.pod_cidr_v6", "kubernetes.service_cidr", "kubernetes.service_cidr_v6")
 
 RULES = (
-    Rule(overlaps, (*_NODES, *_PODS, "trampoline.wireguard")),
+    Rule(
+        overlaps, ("cluster.harbour", "harbour.baremetal", *NODE_NETWORK_KEYS.values(), *_PODS, "trampoline.wireguard")
+    ),
     Rule(families, (*_NODES, *_PODS, "trampoline.wireguard.endpoints")),
     Rule(sizes, (*_NODES, *_PODS)),
     Rule(vip, (*_NODES, "trampoline.vip")),
-    Rule(lab_subnet, (*_NODES, "trampoline.ssh_allowed_sources")),
+    Rule(lab_subnet, ("cluster.harbour", "harbour.lab.subnet", "trampoline.ssh_allowed_sources")),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import re
 import tomllib
-from collections.abc import Mapping, MutableMapping, MutableSequence
+from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
 from typing import Any
 
 import tomlkit
@@ -45,9 +45,24 @@ def edit(text: str, changes: Mapping[str, Any], *, where: str) -> str:
         written = tomllib.loads(result)
     except (TOMLKitError, tomllib.TOMLDecodeError) as error:
         raise _cannot(where, changes, str(error)) from error
-    if written != wanted:
+    removed = [keys.split(key) for key, value in changes.items() if value is None]
+    if _without_emptied(written, removed) != _without_emptied(wanted, removed):
         raise _cannot(where, changes, "other keys would change with it")
     return result
+
+
+def _without_emptied(data: dict[str, Any], removed: Sequence[keys.Path]) -> dict[str, Any]:
+    """Without the tables that a removal has emptied: TOML cannot always keep them, and they mean nothing."""
+    data = copy.deepcopy(data)
+    for path in removed:
+        for length in range(len(path) - 1, 0, -1):
+            *parents, last = path[:length]
+            owner: Any = data
+            for part in parents:
+                owner = owner.get(part, {}) if isinstance(owner, dict) else owner[part]
+            if isinstance(owner, dict) and owner.get(last) == {}:
+                del owner[last]
+    return data
 
 
 def rename(text: str, path: keys.Path, name: str) -> str:
