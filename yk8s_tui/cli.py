@@ -12,6 +12,7 @@ COMMANDS = (
     "plan",
     "preflight",
     "apply",
+    "runs",
     "lab",
     "baremetal",
     "bundle",
