@@ -189,7 +189,7 @@ def endpoint(context: Context) -> Variables:
     openings += [opening("published", port.port) for port in config.trampoline.published_ports]
     return {
         "haproxy_endpoints_layer": "k8s-base",
-        "haproxy_endpoints": [api, *published],
+        "haproxy_endpoints_served": [api, *published],
         "nftables_layer": "k8s-endpoint",
         "nftables_openings": openings,
     }
