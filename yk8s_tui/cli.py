@@ -15,6 +15,7 @@ COMMANDS = (
     "runs",
     "lab",
     "baremetal",
+    "vpn",
     "bundle",
     "destroy",
 )
