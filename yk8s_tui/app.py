@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 STYLES = paths.assets() / "styles"
 
 
+KEY_NAMES = {"escape": "Esc", "slash": "/", "delete": "Del", "pageup": "PgUp", "pagedown": "PgDn", "up": "Up"}
+"""How keys are called in the last line and in the help."""
+
+
 def _keys_provider() -> type[Provider]:
     from yk8s_tui.screens.commands import KeysProvider
 
@@ -31,13 +35,26 @@ class Yk8sApp(App[int]):
 
     TITLE = "yk8s-tui"
     CSS_PATH = STYLES / "app.tcss"
-    COMMANDS = {_keys_provider}  # noqa: RUF012
+    COMMANDS: ClassVar[set[Any]] = {_keys_provider}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012
     COMMAND_PALETTE_DISPLAY = "^P"
-    BINDINGS: list[BindingType] = [  # noqa: RUF012
-        Binding("f1", "keys_help", "Help", tooltip="What this screen is for, and every key of it", key_display="F1"),
-        Binding("ctrl+q", "leave", "Quit", tooltip="Leave; a run in progress goes on", key_display="^Q", priority=True),
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "f1",
+            "keys_help",
+            "Help",
+            tooltip="What this screen is for, and every key of it",
+            key_display="F1",
+        ),
+        Binding(
+            "ctrl+q",
+            "leave",
+            "Quit",
+            tooltip="Leave; a run in progress goes on",
+            key_display="^Q",
+            priority=True,
+        ),
     ]
 
     def __init__(self, cluster: Path | None = None, attach: str = "") -> None:
@@ -61,11 +78,10 @@ class Yk8sApp(App[int]):
         """Short names of keys, as the last line has little room."""
         if binding.key_display:
             return binding.key_display
-        names = {"escape": "Esc", "enter": "Enter", "slash": "/", "delete": "Del", "space": "Space"}
         key = binding.key.split(",")[0]
         if key.startswith("ctrl+"):
             return "^" + key.removeprefix("ctrl+").upper()
-        return names.get(key, key.upper() if len(key) < 3 else key)
+        return KEY_NAMES.get(key, key.upper() if len(key) < 3 else key.capitalize())
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What is not a key of the screen: the look."""

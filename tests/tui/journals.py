@@ -53,7 +53,15 @@ def steps() -> list[dict[str, object]]:
         ("k8s-base.join-workers", "k8s-base", "join workers", ["w1", "w2", "w3"]),
     ]
     return [
-        {"id": i, "layer": layer, "title": title, "nodes": nodes, "needs": [], "always": False, "estimate_seconds": 40}
+        {
+            "id": i,
+            "layer": layer,
+            "title": title,
+            "nodes": nodes,
+            "needs": [],
+            "always": False,
+            "estimate_seconds": 40,
+        }
         for i, layer, title, nodes in rows
     ]
 
@@ -61,8 +69,8 @@ def steps() -> list[dict[str, object]]:
 def begin(journal: JournalWriter) -> None:
     """The start of a run."""
     journal.write(
-        "run_started", run="20251124-160000-ab12", cluster="berlin-1", operation="apply", plan_hash="9f3c1a", by="kim@desk",
-        host="desk", pid=1, tool_version="0.1", check_only=False, steps=steps(),
+        "run_started", run="20251124-160000-ab12", cluster="berlin-1", operation="apply", plan_hash="9f3c1a",
+        by="kim@desk", host="desk", pid=1, tool_version="0.1", check_only=False, steps=steps(),
         nodes=[{"name": n, "roles": r, "address": a} for n, r, a in NODES],
         skipped=[{"id": "trampoline.ntp", "layer": "trampoline", "title": "time", "reason": "unchanged"}],
     )  # fmt: skip
@@ -73,8 +81,18 @@ def middle(journal: JournalWriter) -> None:
     for step in ("trampoline.base", "trampoline.haproxy"):
         journal.write("step_started", step=step, nodes=["fe1"], digest="d")
         journal.write("node_task", step=step, node="fe1", task="write files")
-        journal.write("node_result", step=step, node="fe1", task="write files", result="changed", seconds=1.4, message="")
-        journal.write("step_finished", step=step, result="changed", seconds=24.0, nodes={"fe1": "changed"}, reason="")
+        journal.write(
+            "node_result",
+            step=step,
+            node="fe1",
+            task="write files",
+            result="changed",
+            seconds=1.4,
+            message="",
+        )
+        journal.write(
+            "step_finished", step=step, result="changed", seconds=24.0, nodes={"fe1": "changed"}, reason=""
+        )
     kubernetes = ["cp1", "cp2", "w1", "w2", "w3"]
     journal.write("step_started", step="k8s-base.prepare", nodes=kubernetes, digest="d")
     for name in kubernetes:
@@ -85,24 +103,44 @@ def middle(journal: JournalWriter) -> None:
         )  # fmt: skip
         journal.write("node_task", step="k8s-base.prepare", node=name, task="load images")
     journal.write("progress", step="k8s-base.prepare", node="w2", done=3, total=5, unit="images", text="")
-    journal.write("log", step="k8s-base.prepare", node="w2", text="loading registry.k8s.io/pause:3.10.1\nloading coredns")
     journal.write(
-        "node_result", step="k8s-base.prepare", node="w1", task="load images", result="failed", seconds=3.0, message="no space left on device"
+        "log",
+        step="k8s-base.prepare",
+        node="w2",
+        text="loading registry.k8s.io/pause:3.10.1\nloading coredns",
+    )
+    journal.write(
+        "node_result",
+        step="k8s-base.prepare",
+        node="w1",
+        task="load images",
+        result="failed",
+        seconds=3.0,
+        message="no space left on device",
     )
     journal.write(
         "node_set_aside", node="w1", step="k8s-base.prepare", task="load images", reason="no space left on device",
-        evidence="ctr: write /var/lib/containerd/x: no space left on device", hint="free space on /var/lib/containerd, then retry",
+        evidence="ctr: write /var/lib/containerd/x: no space left on device",
+        hint="free space on /var/lib/containerd, then retry",
     )  # fmt: skip
 
 
 def end(journal: JournalWriter) -> None:
     """The others finish."""
     results = {"cp1": "changed", "cp2": "changed", "w1": "failed", "w2": "changed", "w3": "changed"}
-    journal.write("step_finished", step="k8s-base.prepare", result="partial", seconds=60.0, nodes=results, reason="")
-    journal.write("step_finished", step="k8s-base.init", result="skipped", seconds=0.0, nodes={}, reason="")
-    journal.write("step_finished", step="k8s-base.join-workers", result="skipped", seconds=0.0, nodes={}, reason="")
     journal.write(
-        "run_finished", result="partial", exit_code=9, message="1 node was set aside.", next="Mend w1 and apply again."
+        "step_finished", step="k8s-base.prepare", result="partial", seconds=60.0, nodes=results, reason=""
+    )
+    journal.write("step_finished", step="k8s-base.init", result="skipped", seconds=0.0, nodes={}, reason="")
+    journal.write(
+        "step_finished", step="k8s-base.join-workers", result="skipped", seconds=0.0, nodes={}, reason=""
+    )
+    journal.write(
+        "run_finished",
+        result="partial",
+        exit_code=9,
+        message="1 node was set aside.",
+        next="Mend w1 and apply again.",
     )
 
 
@@ -120,4 +158,8 @@ def write_sample(root: Path, *, finished: bool = False) -> Path:
 def many(count: int) -> Iterator[dict[str, object]]:
     """Nodes for a large run."""
     for number in range(count):
-        yield {"name": f"w{number:04}", "roles": ["worker"], "address": f"10.0.{number // 250}.{number % 250 + 1}"}
+        yield {
+            "name": f"w{number:04}",
+            "roles": ["worker"],
+            "address": f"10.0.{number // 250}.{number % 250 + 1}",
+        }

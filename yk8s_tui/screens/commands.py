@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from functools import partial
+from typing import Any
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
@@ -10,8 +12,8 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 class KeysProvider(Provider):
     """What the keys that work now do, searchable by words."""
 
-    def _commands(self) -> list[tuple[str, str, partial[object]]]:
-        found: dict[str, tuple[str, str, partial[object]]] = {}
+    def _commands(self) -> list[tuple[str, str, partial[Coroutine[Any, Any, bool]]]]:
+        found: dict[str, tuple[str, str, partial[Coroutine[Any, Any, bool]]]] = {}
         for node, binding, enabled, tooltip in self.screen.active_bindings.values():
             if not enabled or not binding.description or binding.action in found or binding.system:
                 continue

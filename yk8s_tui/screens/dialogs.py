@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Self, TypeVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Self, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static, TextArea
 
@@ -21,7 +22,7 @@ Result = TypeVar("Result")
 class Dialog(ModalScreen[Result | None]):
     """A box in the middle; Esc closes it without an answer."""
 
-    BINDINGS: list[BindingType] = [  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "give_up", "Back", tooltip="Close without doing anything"),
     ]
     TONE = ""
@@ -70,6 +71,16 @@ class Dialog(ModalScreen[Result | None]):
         return Static(value, markup=False, classes=f"dialog--text {classes}")
 
 
+def ask(screen: Screen[Any], dialog: Dialog[Result], then: Callable[[Result], object]) -> None:
+    """Show a dialog; `then` gets the answer, if there is one."""
+
+    def take(answer: Result | None) -> None:
+        if answer:
+            then(answer)
+
+    screen.app.push_screen(dialog, take)
+
+
 class ErrorDialog(Dialog[bool]):
     """What went wrong, where, why, and what to do."""
 
@@ -95,7 +106,9 @@ class ErrorDialog(Dialog[bool]):
         """One paragraph for each part that is known."""
         for name, value in self.parts:
             if value:
-                yield self.text(Content.assemble((f"{name:<11}", "bold $text-muted"), value), "dialog--part")
+                with Horizontal(classes="dialog--part"):
+                    yield Static(name, classes="dialog--label")
+                    yield Static(value, markup=False, classes="dialog--value")
 
     def answer(self) -> bool:
         """Closing is the only answer."""
@@ -193,7 +206,9 @@ class LineDialog(Dialog[str]):
 
     AUTO_FOCUS = "Input"
 
-    def __init__(self, title: str, about: str, *, value: str = "", placeholder: str = "", yes: str = "OK") -> None:
+    def __init__(
+        self, title: str, about: str, *, value: str = "", placeholder: str = "", yes: str = "OK"
+    ) -> None:
         super().__init__(title, yes=yes)
         self.about = about
         self.value = value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,7 +15,7 @@ from textual.widgets import Static
 class HelpScreen(ModalScreen[None]):
     """Text of the screen, then key by key."""
 
-    BINDINGS: list[BindingType] = [  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f1,q", "dismiss", "Close", tooltip="Back to the screen", key_display="Esc"),
     ]
 
@@ -27,13 +27,14 @@ class HelpScreen(ModalScreen[None]):
     @classmethod
     def of(cls, screen: Screen[Any]) -> Self:
         """The help of a screen as it is now, with the keys of the focused widget."""
-        keys: dict[str, tuple[str, str, str]] = {}
+        keys: dict[str, tuple[bool, str, str, str]] = {}
         for active in screen.active_bindings.values():
             binding = active.binding
-            if binding.description and binding.action not in keys and not binding.system:
+            if binding.description and binding.tooltip and binding.action not in keys and not binding.system:
                 display = screen.app.get_key_display(binding)
-                keys[binding.action] = (display, binding.description, binding.tooltip)
-        return cls(screen.HELP or "", list(keys.values()))
+                keys[binding.action] = (not binding.show, display, binding.description, binding.tooltip)
+        ordered = sorted(keys.values(), key=lambda entry: entry[0])
+        return cls(_flowing(screen.HELP or ""), [entry[1:] for entry in ordered])
 
     def compose(self) -> ComposeResult:
         """Text and table in one scrolling dialog."""
@@ -41,8 +42,12 @@ class HelpScreen(ModalScreen[None]):
             dialog.border_title = "Help"
             dialog.border_subtitle = "Esc closes"
             with VerticalScroll():
-                yield Static(self.text.strip(), markup=False, classes="help--text")
+                yield Static(self.text, markup=False, classes="help--text")
                 yield Static(self._table())
+
+    def on_mount(self) -> None:
+        """Arrow keys scroll."""
+        self.query_one(VerticalScroll).focus()
 
     def _table(self) -> Content:
         lines = [
@@ -50,3 +55,8 @@ class HelpScreen(ModalScreen[None]):
             for key, name, tooltip in self.keys
         ]
         return Content("\n").join(lines)
+
+
+def _flowing(text: str) -> str:
+    """Paragraphs as one line each, so that they wrap where the dialog does."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -30,11 +30,13 @@ class HomeScreen(Screen[None]):
     HELP = """
 Home lists the clusters that were opened lately, each with what is known of its last run, and setups that were begun.
 
-Enter opens: a run in progress is attached to; an unfinished setup is resumed; any other cluster gets a plan, which shows
-what would be done and does nothing by itself. A run goes on when this program ends, and can be attached to again.
+Enter opens: a run in progress is attached to; an unfinished setup is resumed; any other cluster gets a plan, which
+shows what would be done and does nothing by itself. A run goes on when this program ends, and can be attached to again.
 """
-    BINDINGS: list[BindingType] = [  # noqa: RUF012
-        Binding("enter", "open", "Open", tooltip="Attach to the run, resume the setup, or plan", priority=False),
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "enter", "open", "Open", tooltip="Attach to the run, resume the setup, or plan", priority=False
+        ),
         Binding("n", "new", "New", tooltip="Set up a new cluster"),
         Binding("o", "other", "Open other", tooltip="Open a cluster repository by its directory"),
         Binding("e", "edit", "Edit setup", tooltip="Change the configuration of the chosen cluster"),
@@ -188,7 +190,7 @@ what would be done and does nothing by itself. A run goes on when this program e
 
     def action_forget(self) -> None:
         """Take the chosen row off the list; for a draft ask first."""
-        from yk8s_tui.screens.dialogs import ConfirmDialog
+        from yk8s_tui.screens.dialogs import ConfirmDialog, ask
         from yk8s_tui.screens.home_data import ClusterRow
 
         row = self.chosen
@@ -196,9 +198,8 @@ what would be done and does nothing by itself. A run goes on when this program e
             self._forget(row)
         elif row is not None:
             question = f"The answers given so far for {row.name} would be lost."
-            self.app.push_screen(
-                ConfirmDialog("Delete this draft?", question, yes="Delete"), lambda sure: self._forget(row) if sure else None
-            )
+            dialog = ConfirmDialog("Delete this draft?", question, yes="Delete")
+            ask(self, dialog, lambda _sure: self._forget(row))
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="home")
     def _forget(self, row: ClusterRow | DraftRow) -> None:
@@ -214,10 +215,12 @@ what would be done and does nothing by itself. A run goes on when this program e
 
     def action_other(self) -> None:
         """Ask for a directory."""
-        from yk8s_tui.screens.dialogs import LineDialog
+        from yk8s_tui.screens.dialogs import LineDialog, ask
 
-        dialog = LineDialog("Open", "Directory of a cluster repository", placeholder="~/clusters/berlin-1", yes="Open")
-        self.app.push_screen(dialog, lambda given: self._find(given) if given else None)
+        dialog = LineDialog(
+            "Open", "Directory of a cluster repository", placeholder="~/clusters/berlin-1", yes="Open"
+        )
+        ask(self, dialog, self._find)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="find")
     def _find(self, given: str) -> None:
@@ -249,7 +252,10 @@ what would be done and does nothing by itself. A run goes on when this program e
 def _welcome(known: bool, running: list[ClusterRow]) -> Content:
     if running:
         names = ", ".join(c.name for c in running)
-        return Content.assemble((f"{symbol('running')} ", "$text-accent"), f"In progress: {names}. Enter attaches; it goes on without you.")
+        return Content.assemble(
+            (f"{symbol('running')} ", "$text-accent"),
+            f"In progress: {names}. Enter attaches; it goes on without you.",
+        )
     if known:
         return Content("Enter opens a cluster: you see what would be done before anything is.")
     return Content(
@@ -266,13 +272,16 @@ def _cluster_line(row: ClusterRow) -> Content:
     return Content.assemble(
         (f"{symbol(row.state)} ", COLOURS[row.state]),
         (f"{row.name:<24} ", "bold"),
-        (f"{kind}\n", "$text-muted"),
+        (f"{kind}\n", "$foreground-muted"),
         f"  {row.text}{draft}\n",
-        (f"  {row.root}", "$text-muted"),
+        (f"  {row.root}", "$foreground-muted"),
     )
 
 
 def _draft_line(row: DraftRow) -> Content:
     return Content.assemble(
-        (f"{symbol('waiting')} ", "$text-muted"), (f"{row.name:<24} ", "bold"), ("unfinished setup", "$text-muted"), "\n  Enter resumes it"
+        (f"{symbol('waiting')} ", "$foreground-muted"),
+        (f"{row.name:<24} ", "bold"),
+        ("unfinished setup", "$foreground-muted"),
+        "\n  Enter resumes it",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -40,8 +40,10 @@ A host key tells whether a machine is the one you mean. Compare each fingerprint
 A key that has CHANGED is never replaced here: if the machine was reinstalled on purpose, use
 yk8s-tui baremetal pin --replace NODE.
 """
-    BINDINGS: list[BindingType] = [  # noqa: RUF012
-        Binding("p", "pin", "Pin all new", tooltip="Trust the fingerprints shown, after you have compared them"),
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "p", "pin", "Pin all new", tooltip="Trust the fingerprints shown, after you have compared them"
+        ),
         Binding("f5", "again", "Ask again", tooltip="Ask every machine once more"),
         Binding("escape", "back", "Back", tooltip="Pin nothing"),
     ]
@@ -81,7 +83,9 @@ yk8s-tui baremetal pin --replace NODE.
         from yk8s_tui.backends.hostkeys import scan_host_keys
 
         try:
-            found = asyncio.run(scan_host_keys(self.nodes, known_hosts=self.known_hosts, secrets_dir=self.secrets))
+            found = asyncio.run(
+                scan_host_keys(self.nodes, known_hosts=self.known_hosts, secrets_dir=self.secrets)
+            )
             self.post_message(self.Scanned(list(found.values())))
         except Exception as error:
             self.post_message(self.Scanned([], error))
@@ -134,12 +138,18 @@ def _paragraph(host: ScannedHost) -> Content:
     state, words = _STATES[host.state]
     lines = [
         Content.assemble(
-            (f"{symbol(state)} ", COLOURS[state]), (f"{host.name:<14} ", "bold"), f"{host.host}:{host.port}  ", (words, COLOURS[state])
+            (f"{symbol(state)} ", COLOURS[state]),
+            (f"{host.name:<14} ", "bold"),
+            f"{host.host}:{host.port}  ",
+            (words, COLOURS[state]),
         )
     ]
-    lines += [Content.assemble((f"    {key.algorithm:<20} ", "$text-muted"), key.fingerprint) for key in host.keys]
+    lines += [
+        Content.assemble((f"    {key.algorithm:<20} ", "$foreground-muted"), key.fingerprint)
+        for key in host.keys
+    ]
     if host.state == "changed":
         lines.append(Content.styled(f"    pinned was: {' '.join(host.pinned)}", "$text-error"))
     if host.error:
-        lines.append(Content.styled(f"    {host.error}", "$text-muted"))
+        lines.append(Content.styled(f"    {host.error}", "$foreground-muted"))
     return Content("\n").join(lines)

@@ -18,7 +18,14 @@ KEPT_LINES = 1_000
 _LEFT_OUT = tuple(
     f'"type":"{name}"'.encode() for name in ("progress", "node_task", "availability", "task_started")
 )
-_KINDS = {"failed": "failed", "unreachable": "failed", "changed": "changed", "ok": "ok", "error": "failed", "warning": "changed"}
+_KINDS = {
+    "failed": "failed",
+    "unreachable": "failed",
+    "changed": "changed",
+    "ok": "ok",
+    "error": "failed",
+    "warning": "changed",
+}
 
 
 class LogLine(NamedTuple):
@@ -41,7 +48,9 @@ class LogIndex:
         self.path = path
         self.node = node
         self.contains = contains.lower().encode()
-        self._needles = [json.dumps({"node": node}, separators=s).strip("{}").encode() for s in ((",", ":"), (", ", ": "))]
+        self._needles = [
+            json.dumps({"node": node}, separators=s).strip("{}").encode() for s in ((",", ":"), (", ", ": "))
+        ]
         self._offsets = array("Q")
         self._parts = array("H")
         """Which line of the event's text; an event with a long text fills several lines."""
@@ -88,7 +97,7 @@ class LogIndex:
     def _take(self, line: bytes, offset: int) -> None:
         if any(kind in line for kind in _LEFT_OUT) or (self.contains and self.contains not in line.lower()):
             return
-        count = len(self._lines_of(line)) if b"\\n" in line else 1
+        count = len(self._lines_of(line)) if b"\\n" in line or b"node_set_aside" in line else 1
         for part in range(min(count, 60_000)):
             self._parts.append(part)
             self._offsets.append(offset)
@@ -124,13 +133,17 @@ class LogIndex:
         kind, text = describe(event, with_node=not self.node)
         stamp = time.strftime("%H:%M:%S", time.localtime(event.get("t", 0)))
         first, *others = text.split("\n")
-        return [LogLine(stamp, kind, first), *(LogLine("", kind if kind == "failed" else "text", o) for o in others)]
+        return [
+            LogLine(stamp, kind, first),
+            *(LogLine("", kind if kind == "failed" else "text", o) for o in others),
+        ]
 
 
 def describe(event: dict[str, Any], *, with_node: bool) -> tuple[str, str]:
     """(kind, text) of an event as a line of the log; control characters are taken out."""
-    words = _WORDS.get(str(event.get("type")), lambda e: (str(e.get("type")), "muted"))
-    text, kind = words(event)
+    kind_of_event = str(event.get("type"))
+    words = _WORDS.get(kind_of_event)
+    text, kind = words(event) if words else (kind_of_event, "muted")
     node = f"{event['node']}: " if with_node and event.get("node") else ""
     return kind, "".join(c if c == "\n" or c.isprintable() else " " for c in f"{node}{text}".rstrip())
 
@@ -139,7 +152,7 @@ def _result(event: dict[str, Any]) -> tuple[str, str]:
     message = event.get("message") or ""
     seconds = f" ({event['seconds']:.1f} s)" if event.get("seconds", 0) >= 1 else ""
     text = f"{event['result']:<8} {event['task']}{seconds}"
-    return (f"{text}\n{message}" if message else text), _KINDS.get(event["result"], "muted")
+    return (f"{text}: {message}" if message else text), _KINDS.get(event["result"], "muted")
 
 
 def _set_aside(event: dict[str, Any]) -> tuple[str, str]:
@@ -151,7 +164,10 @@ def _set_aside(event: dict[str, Any]) -> tuple[str, str]:
 
 def _step_finished(event: dict[str, Any]) -> tuple[str, str]:
     reason = f": {event['reason']}" if event.get("reason") else ""
-    return f"step {event['step']} {event['result']} after {event.get('seconds', 0):.1f} s{reason}", _KINDS.get(event["result"], "muted")
+    return (
+        f"step {event['step']} {event['result']} after {event.get('seconds', 0):.1f} s{reason}",
+        _KINDS.get(event["result"], "muted"),
+    )
 
 
 _WORDS: dict[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
@@ -160,7 +176,10 @@ _WORDS: dict[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
     "retry": lambda e: (f"again    {e['task']}: attempt {e['attempt']} of {e['of']}", "changed"),
     "node_set_aside": _set_aside,
     "note": lambda e: (str(e.get("text", "")), _KINDS.get(str(e.get("level")), "text")),
-    "step_started": lambda e: (f"step {e['step']} begins on {' '.join(e.get('nodes', ())) or 'no node'}", "muted"),
+    "step_started": lambda e: (
+        f"step {e['step']} begins on {' '.join(e.get('nodes', ())) or 'no node'}",
+        "muted",
+    ),
     "step_finished": _step_finished,
     "run_started": lambda e: (f"run {e.get('run')} of {e.get('cluster')} begins, by {e.get('by')}", "muted"),
     "run_finished": lambda e: (f"run {e['result']} {e.get('message', '')} {e.get('next', '')}", "text"),

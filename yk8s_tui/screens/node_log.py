@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -27,7 +28,7 @@ class NodeLogScreen(Screen[None]):
     HELP = """
 Every result and every line of this node, oldest first. Up and Page up leave the end; End goes back to it and follows.
 """
-    BINDINGS: list[BindingType] = [  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", tooltip="Show only lines that contain a text"),
         Binding("f", "follow", "Follow", tooltip="Stay at the end, or not"),
         Binding("escape,q", "back", "Back", tooltip="Back to the run"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -35,21 +36,31 @@ class RunScreen(Screen[None]):
     CSS_PATH = paths.assets() / "styles" / "run.tcss"
     AUTO_FOCUS = "NodeGrid"
     HELP = """
-A run is carried out by a process of its own. This screen only reads its journal: closing the terminal, or leaving with D,
-does not touch the run, and `yk8s-tui` offers to attach to it again.
+A run is carried out by a process of its own. This screen only reads its journal: closing the terminal, or leaving
+with D, does not touch the run, and yk8s-tui offers to attach to it again.
 
 Failed nodes stand first. A node that fails is set aside and takes part in nothing more; the others go on.
+
 Cancel ends what runs now in an orderly way. Nothing that was done is undone; a new plan goes on from there.
 """
-    BINDINGS: list[BindingType] = [  # noqa: RUF012
-        Binding("r", "retry", "Retry", tooltip="Plan again for the nodes that failed, when the run has ended"),
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "r", "retry", "Retry", tooltip="Plan again for the nodes that failed, when the run has ended"
+        ),
         Binding("f", "failures", "Failures", tooltip="Every failure with its evidence and what to do"),
-        Binding("slash", "filter", "Filter", tooltip="Show only nodes with these words in name, role, state or task"),
+        Binding(
+            "slash",
+            "filter",
+            "Filter",
+            tooltip="Show only nodes with these words in name, role, state or task",
+        ),
         Binding("l", "layers", "Layers", tooltip="Every step of every layer"),
-        Binding("a", "all_log", "All", tooltip="The log of the whole run", show=False),
-        Binding("p", "pause", "Pause", tooltip="Start nothing new, or go on"),
         Binding("c", "cancel", "Cancel", tooltip="End the run in an orderly way"),
-        Binding("d,escape", "detach", "Detach", tooltip="Leave this screen; the run goes on", key_display="D"),
+        Binding("p", "pause", "Pause", tooltip="Start nothing new, or go on"),
+        Binding(
+            "d,escape", "detach", "Detach", tooltip="Leave this screen; the run goes on", key_display="D"
+        ),
+        Binding("a", "all_log", "Run log", tooltip="The log of the whole run"),
     ]
 
     class Answered(Message):
@@ -134,7 +145,9 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
             title.right = f"reading the journal, {self.feed.read_bytes // 1_000_000} MB"
             return
         number = f" #{self._number}" if self._number else ""
-        title.left = f"{state.cluster} {symbol('dot')} {state.operation or 'apply'}{number}" + (" (check only)" if state.check_only else "")
+        title.left = f"{state.cluster} {symbol('dot')} {state.operation or 'apply'}{number}" + (
+            " (check only)" if state.check_only else ""
+        )
         title.right = run_words.heading(state, self._now, gone=gone)
         layers = self.query_one(LayerLines)
         layers.set_tall(self.size.height >= 32)
@@ -181,11 +194,11 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
         """Keys that make no sense now are not offered."""
         over = self.state.finished or self.feed.engine_gone
         if action == "retry":
-            return True if over and self.state.failures else None
+            return bool(over and self.state.failures)
         if action in ("pause", "cancel"):
             return not over and self.state.status != "cancelling"
         if action == "failures":
-            return True if self.state.failures else None
+            return bool(self.state.failures)
         return True
 
     @on(NodeGrid.Chosen)
@@ -245,7 +258,7 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
 
     def action_cancel(self) -> None:
         """Ask, then cancel."""
-        from yk8s_tui.screens.dialogs import ConfirmDialog
+        from yk8s_tui.screens.dialogs import ConfirmDialog, ask
 
         running = [step.title for step in self.state.steps.values() if step.status == "running"]
         now = f" Now running: {', '.join(running)}." if running else ""
@@ -254,7 +267,7 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
             "Nothing that was done is undone; a new plan goes on from there."
         )
         dialog = ConfirmDialog("Cancel this run?", question, yes="Cancel the run", no="Go on")
-        self.app.push_screen(dialog, lambda sure: self._request("cancel") if sure else None)
+        ask(self, dialog, lambda _sure: self._request("cancel"))
 
     def action_pause(self) -> None:
         """Pause, or go on."""

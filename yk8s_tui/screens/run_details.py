@@ -57,11 +57,13 @@ Steps that were left out stand at the end of their layer, with the reason.
         self._shown = state.version
         self.query_one(TitleBar).right = f"{state.steps_done} of {len(state.steps)} steps"
         lines: list[Content] = []
-        for layer in dict.fromkeys([s.layer for s in state.steps.values()] + [s[0] for s in state.skipped.values()]):
+        for layer in dict.fromkeys(
+            [s.layer for s in state.steps.values()] + [s[0] for s in state.skipped.values()]
+        ):
             lines.append(Content.styled(TITLES.get(layer, layer), "bold $text-accent"))
             lines += [_step_line(s) for s in state.steps.values() if s.layer == layer]
             lines += [
-                Content.styled(f"  {symbol('skipped')} {title}  ({reason})", "$text-muted")
+                Content.styled(f"  {symbol('skipped')} {title}  ({reason})", "$foreground-muted")
                 for at, title, reason in state.skipped.values()
                 if at == layer
             ]
@@ -75,7 +77,10 @@ def _step_line(step: StepState) -> Content:
     now = f"\n      {step.task}" if step.task and step.status == "running" else ""
     reason = f"\n      {step.reason}" if step.reason else ""
     return Content.assemble(
-        (f"  {symbol(state)} ", COLOURS[state]), f"{step.title:<30} ", (f"{time:>7}  {nodes}", "$text-muted"), f"{now}{reason}"
+        (f"  {symbol(state)} ", COLOURS[state]),
+        f"{step.title:<30} ",
+        (f"{time:>7}  {nodes}", "$foreground-muted"),
+        f"{now}{reason}",
     )
 
 
@@ -96,7 +101,9 @@ When the run has ended, R on the run screen plans again for these nodes only.
         """One paragraph a failure."""
         yield TitleBar("failures", f"{len(self.state.failures)} set aside")
         with Vertical(classes="pane"), VerticalScroll(id="failure-list"):
-            yield Static(Content("\n\n").join(_failure(f) for f in self.state.failures.values()), markup=False)
+            yield Static(
+                Content("\n\n").join(_failure(f) for f in self.state.failures.values()), markup=False
+            )
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -107,11 +114,11 @@ When the run has ended, R on the run screen plans again for these nodes only.
 def _failure(failure: Failure) -> Content:
     parts: list[Content | tuple[str, str] | str] = [
         (f"{symbol('failed')} {failure.node or 'no node'}", "bold $text-error"),
-        (f"  {failure.step}  {failure.task}\n", "$text-muted"),
+        (f"  {failure.step}  {failure.task}\n", "$foreground-muted"),
         f"{failure.reason}",
     ]
     if failure.evidence:
-        parts.append((f"\n{failure.evidence.strip()}", "$text-muted"))
+        parts.append((f"\n{failure.evidence.strip()}", "$foreground-muted"))
     if failure.hint:
         parts.append(("\nwhat to do: ", "bold $text-accent"))
         parts.append(failure.hint)

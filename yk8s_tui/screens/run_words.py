@@ -56,7 +56,11 @@ def counts(state: RunState, shown: int, words: str) -> Content:
     parts: list[Content | str] = [Content.styled(f" nodes {len(state.nodes)}  ", "bold")]
     for name in COUNTED:
         if found[name] or name in ("ok", "failed"):
-            parts.append(Content.assemble((f"{symbol(name)} {found[name]}  ", COLOURS[name] if found[name] else "$text-muted")))
+            parts.append(
+                Content.assemble(
+                    (f"{symbol(name)} {found[name]}  ", COLOURS[name] if found[name] else "$foreground-muted")
+                )
+            )
     if words:
         parts.append(Content.styled(f" filter {words!r}: {shown} shown", "$text-warning"))
     if state.availability.samples:
@@ -86,7 +90,10 @@ def remark(state: RunState, *, gone: bool) -> Content:
     if state.failures:
         names = [name for name in state.failures if name]
         listed = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-        return Content.assemble((f"{symbol('failed')} ", "$text-error"), f"{listed or 'A step'} set aside; the others go on. F shows why.")
+        return Content.assemble(
+            (f"{symbol('failed')} ", "$text-error"),
+            f"{listed or 'A step'} set aside; the others go on. F shows why.",
+        )
     if len(state.notes):
         return Content(state.notes[-1].text.partition("\n")[0])
     return Content("")
@@ -95,7 +102,9 @@ def remark(state: RunState, *, gone: bool) -> Content:
 def node_detail(node: NodeState, state: RunState, now: float, width: int) -> Content:
     """The node under the cursor, for the dense grid."""
     failure = state.failures.get(node.name)
-    head = Content.assemble((f"{node.name} ", "bold"), (f"{node.address}  {' '.join(node.roles)}", "$text-muted"))
+    head = Content.assemble(
+        (f"{node.name} ", "bold"), (f"{node.address}  {' '.join(node.roles)}", "$foreground-muted")
+    )
     lines = [head]
     if failure is not None:
         lines.append(Content.styled(f"{failure.task or failure.step}: {failure.reason}", "$text-error"))

@@ -40,7 +40,7 @@ class TitleBar(Widget):
         left = Content.assemble((" yk8s ", "bold $text-accent"), (" " + self.left, "bold"))
         space = width - left.cell_length
         right = cut(right, space - 2)
-        return Content.assemble(left, " " * max(1, space - len(right)), (right, "$text-muted"))
+        return Content.assemble(left, " " * max(1, space - len(right)), (right, "$foreground-muted"))
 
 
 class KeyHint(NamedTuple):
@@ -62,18 +62,16 @@ class KeyBar(Widget):
         self.screen.bindings_updated_signal.subscribe(self, lambda _screen: self.refresh())
 
     def render(self) -> Content:
-        """Keys in the order of the bindings; what does not fit is in the help and the palette."""
+        """Keys in the order of the bindings; F1 always has a place. What does not fit is in help and palette."""
         parts: list[Content] = []
         self.hints = []
         used = 0
-        for key, display, text, enabled in self._entries():
-            item = Content.assemble(
-                (f" {display} ", "bold $footer-key-foreground" if enabled else "dim"),
-                (text, "$footer-description-foreground" if enabled else "dim"),
-            )
-            item = item.pad_right(1)
-            if used + item.cell_length > self.size.width:
-                break
+        entries = [(key, _hint(display, text, enabled)) for key, display, text, enabled in self._entries()]
+        help_key = next((item.cell_length for key, item in entries if key == "f1"), 0)
+        for key, item in entries:
+            reserved = 0 if key == "f1" else help_key
+            if used + item.cell_length + reserved > self.size.width:
+                continue
             self.hints.append(KeyHint(used, used + item.cell_length, key))
             used += item.cell_length
             parts.append(item)
@@ -88,7 +86,9 @@ class KeyBar(Widget):
             if not binding.show or not binding.description or binding.action in seen:
                 continue
             seen.add(binding.action)
-            entries.append((binding.key, self.app.get_key_display(binding), binding.description, active.enabled))
+            entries.append(
+                (binding.key, self.app.get_key_display(binding), binding.description, active.enabled)
+            )
         return entries
 
     def on_click(self, event: events.Click) -> None:
@@ -96,3 +96,8 @@ class KeyBar(Widget):
         for hint in self.hints:
             if hint.start <= event.x < hint.end:
                 self.app.simulate_key(hint.key)
+
+
+def _hint(display: str, text: str, enabled: bool) -> Content:
+    key = (f" {display} ", "bold $footer-key-foreground" if enabled else "dim")
+    return Content.assemble(key, (f"{text} ", "$footer-description-foreground" if enabled else "dim"))

@@ -39,13 +39,13 @@ def state_of_step(status: str) -> State:
 class LayerLines(Widget):
     """Progress and time of every layer."""
 
-    layers: Sequence[LayerState] = ()
+    shown: Sequence[LayerState] = ()
     tall = False
 
     def show(self, layers: Sequence[LayerState]) -> None:
         """Take the layers as they are now."""
-        changed = len(layers) != len(self.layers)
-        self.layers = layers
+        changed = len(layers) != len(self.shown)
+        self.shown = layers
         self.refresh(layout=changed)
 
     def set_tall(self, tall: bool) -> None:
@@ -56,13 +56,17 @@ class LayerLines(Widget):
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
         """As many lines as there are layers, or one."""
-        return max(1, len(self.layers)) if self.tall else 1
+        return max(1, len(self.shown)) if self.tall else 1
 
     def render(self) -> Content:
         """The lines."""
         if self.tall:
-            return Content("\n").join(self._line(layer) for layer in self.layers)
-        return Content("  ").join(self._short(layer) for layer in self.layers).truncate(self.size.width, ellipsis=True)
+            return Content("\n").join(self._line(layer) for layer in self.shown)
+        return (
+            Content("  ")
+            .join(self._short(layer) for layer in self.shown)
+            .truncate(self.size.width, ellipsis=True)
+        )
 
     def _line(self, layer: LayerState) -> Content:
         state = state_of_step(layer.status)
@@ -72,14 +76,17 @@ class LayerLines(Widget):
             (f"{TITLES.get(layer.id, layer.id):<15}", "bold"),
             (bar(layer.done, layer.total, 30), COLOURS[state]),
             f" {layer.done:>3}/{layer.total:<3} ",
-            (f"{time:>8}", "$text-muted"),
+            (f"{time:>8}", "$foreground-muted"),
         )
 
     def _short(self, layer: LayerState) -> Content:
         state = state_of_step(layer.status)
-        width = max(4, min(16, (self.size.width - 22 * len(self.layers)) // max(1, len(self.layers))))
-        parts: list[Content | tuple[str, str] | str] = [f" {TITLES.get(layer.id, layer.id)} ", (symbol(state), COLOURS[state])]
+        width = max(4, min(16, (self.size.width - 22 * len(self.shown)) // max(1, len(self.shown))))
+        parts: list[Content | tuple[str, str] | str] = [
+            f" {TITLES.get(layer.id, layer.id)} ",
+            (symbol(state), COLOURS[state]),
+        ]
         if layer.status == "running":
             parts.append((f" {bar(layer.done, layer.total, width)}", COLOURS[state]))
-        parts.append((f" {layer.done}/{layer.total}", "$text-muted"))
+        parts.append((f" {layer.done}/{layer.total}", "$foreground-muted"))
         return Content.assemble(*parts)

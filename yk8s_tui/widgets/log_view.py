@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from rich.segment import Segment
 from rich.style import Style
@@ -57,8 +57,10 @@ class Nothing(NamedTuple):
 class LogView(ScrollView, can_focus=True):
     """Scrolls over a source of lines; follows its end while `follow` is on."""
 
-    COMPONENT_CLASSES = {f"log--{name}" for name in ("time", "text", "ok", "changed", "failed", "muted")}  # noqa: RUF012
-    BINDINGS: list[BindingType] = [  # noqa: RUF012
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        f"log--{name}" for name in ("time", "text", "ok", "changed", "failed", "muted")
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "lines(-1)", "Up", show=False, tooltip="One line up"),
         Binding("down,j", "lines(1)", "Down", show=False, tooltip="One line down"),
         Binding("pageup,b", "lines(-20)", "Page up", show=False, tooltip="One screen up"),
@@ -143,6 +145,8 @@ class LogView(ScrollView, can_focus=True):
         text = line.text[:WIDEST]
         if len(text) + 9 > self._widest:
             self._widest = min(WIDEST, len(text) + 9)
-        strip = Strip([Segment(f"{line.time:<8} ", self._style("time")), Segment(text, self._style(line.kind))])
+        strip = Strip(
+            [Segment(f"{line.time:<8} ", self._style("time")), Segment(text, self._style(line.kind))]
+        )
         left = self.scroll_offset.x
         return strip.crop_extend(left, left + width, self._style(""))

@@ -47,7 +47,9 @@ def matches(node: NodeState, words: Sequence[str]) -> bool:
     """Whether every word is in the name, a role, the state, the step or the current task."""
     if not words:
         return True
-    text = f"{node.name} {' '.join(node.roles)} {state_of(node)} {node.status} {node.step} {node.task}".lower()
+    text = (
+        f"{node.name} {' '.join(node.roles)} {state_of(node)} {node.status} {node.step} {node.task}".lower()
+    )
     return all(word in text for word in words)
 
 

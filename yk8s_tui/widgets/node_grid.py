@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -23,15 +24,18 @@ PANE_HEIGHT = 6
 """Rows a large pane needs at least, its frame included."""
 PANE_TALLEST = 12
 
-_STYLES = (*STATES, "name", "muted", "text", "changed", "frame", "cursor")
-_FRAMES = {False: ("┌", "─", "┐", "│", "└", "┘"), True: ("+", "-", "+", "|", "+", "+")}
+_STYLES = (*STATES, "name", "muted", "text", "changed", "frame", "chosen", "cursor")
+_LIGHT = ("┌", "─", "┐", "│", "└", "┘")
+_HEAVY = ("┏", "━", "┓", "┃", "┗", "┛")
+_PLAIN = ("+", "-", "+", "|", "+", "+")
+_PLAIN_HEAVY = ("#", "=", "#", "#", "#", "#")
 
 
 class NodeGrid(ScrollView, can_focus=True):
     """Draws only what is visible; the cursor stays on its node when the order changes."""
 
-    COMPONENT_CLASSES = {f"grid--{name}" for name in _STYLES}  # noqa: RUF012
-    BINDINGS: list[BindingType] = [  # noqa: RUF012
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"grid--{name}" for name in _STYLES}
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "Log", tooltip="The log of the node under the cursor, full screen"),
         Binding("left", "move(-1, 0)", "Left", show=False, tooltip="Node to the left"),
         Binding("right", "move(1, 0)", "Right", show=False, tooltip="Node to the right"),
@@ -138,7 +142,9 @@ class NodeGrid(ScrollView, can_focus=True):
         position = self.position
         if position >= 0:
             row, column = divmod(position, self.columns)
-            region = Region(column * self.cell.width, row * self.cell.height, self.cell.width, self.cell.height)
+            region = Region(
+                column * self.cell.width, row * self.cell.height, self.cell.width, self.cell.height
+            )
             self.scroll_to_region(region, animate=False, force=True)
 
     def action_move(self, columns: int, rows: int) -> None:
@@ -200,7 +206,11 @@ class NodeGrid(ScrollView, can_focus=True):
         state = state_of(node)
         under = node.name == self.cursor
         room = self.cell.width - 3
-        name = self._style("cursor") if under else self._style(state if state in ("failed", "warning") else "text")
+        name = (
+            self._style("cursor")
+            if under
+            else self._style(state if state in ("failed", "warning") else "text")
+        )
         return [
             Segment(" " + symbol(state), self._style(state)),
             Segment(" ", self._style("")),
@@ -210,9 +220,11 @@ class NodeGrid(ScrollView, can_focus=True):
 
     def _pane(self, node: NodeState, line: int) -> list[Segment]:
         width, height = self.cell
-        left, flat, right, side, bottom_left, bottom_right = _FRAMES[table()["ok"] == "v"]
-        state = state_of(node)
-        frame = self._style("cursor" if node.name == self.cursor else "failed" if state == "failed" else "frame")
+        under = node.name == self.cursor
+        light, heavy = (_PLAIN, _PLAIN_HEAVY) if table()["ok"] == "v" else (_LIGHT, _HEAVY)
+        left, flat, right, side, bottom_left, bottom_right = heavy if under else light
+        failed = state_of(node) == "failed"
+        frame = self._style("failed" if failed else "chosen" if under else "frame")
         if line == 0:
             title = pane_title(node, self.now)
             used = sum(len(text) for text, _ in title)

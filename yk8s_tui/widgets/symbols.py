@@ -57,10 +57,10 @@ STATES: tuple[State, ...] = (
 COLOURS: dict[State, str] = {
     "ok": "$text-success",
     "running": "$text-accent",
-    "waiting": "$text-muted",
+    "waiting": "$foreground-muted",
     "failed": "$text-error",
     "warning": "$text-warning",
-    "skipped": "$text-muted",
+    "skipped": "$foreground-muted",
     "unknown": "$text-warning",
     "paused": "$text-warning",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -61,7 +62,7 @@ def write(answers: dict[str, Any], key: str, value: Any) -> None:
         return
     path = keys.split(key)
     place: Any = answers
-    for part, following in zip(path, path[1:], strict=False):
+    for part, following in itertools.pairwise(path):
         empty: Any = [] if isinstance(following, int) else {}
         if isinstance(part, int):
             while len(place) <= part:
@@ -121,7 +122,9 @@ def configuration(answers: Mapping[str, Any]) -> dict[str, Any]:
 
 _FIRST = (
     Problem(key="cluster.name", message="the cluster needs a name", remedy="for example berlin-1"),
-    Problem(key="cluster.harbour", message="it is not decided where the nodes come from", remedy="choose one"),
+    Problem(
+        key="cluster.harbour", message="it is not decided where the nodes come from", remedy="choose one"
+    ),
 )
 """The answers without which there is no configuration at all."""
 

@@ -19,27 +19,34 @@ PREFIX = "harbour.baremetal.nodes[0]"
 
 _DEFAULTS: dict[str, Any] = {"ssh_user": "root", "ssh_port": 22, "sudo": "nopasswd", "roles": ["worker"]}
 
+_LIST: dict[str, Any] = {"to_text": texts.words_to_text, "from_text": texts.words_from_text}
+_PAIRS: dict[str, Any] = {"to_text": texts.pairs_to_text, "from_text": texts.pairs_from_text}
+_SUDO = (("asks for no password", "nopasswd"), ("asks for a password", "password"))
+
 FIELDS = (
     Field("name", "Name", placeholder="cp1"),
     Field("address", "Address", placeholder="10.0.0.11"),
-    Field("roles", "Roles", placeholder="frontend, control-plane, worker", to_text=texts.words_to_text, from_text=texts.words_from_text),
+    Field("roles", "Roles", placeholder="frontend, control-plane, worker", **_LIST),
     Field("ssh_user", "SSH user"),
     Field("ssh_address", "SSH address", placeholder="the address above"),
     Field("ssh_port", "SSH port", to_text=texts.optional_to_text, from_text=texts.number_from_text),
     Field("ssh_key", "SSH key file", placeholder="the agent and the default keys"),
     Field("jump", "Jump host", placeholder="user@host:port"),
-    Field("sudo", "sudo", kind="choice", choices=(("asks for no password", "nopasswd"), ("asks for a password", "password"))),
+    Field("sudo", "sudo", kind="choice", choices=_SUDO),
     Field("interface", "Interface", placeholder="the one that has the address"),
-    Field("labels", "Labels", placeholder="zone=a, disk=ssd", to_text=texts.pairs_to_text, from_text=texts.pairs_from_text),
-    Field("taints", "Taints", placeholder="key=value:NoSchedule", to_text=texts.words_to_text, from_text=texts.words_from_text),
-)  # fmt: skip
+    Field("labels", "Labels", placeholder="zone=a, disk=ssd", **_PAIRS),
+    Field("taints", "Taints", placeholder="key=value:NoSchedule", **_LIST),
+)
 
 
 def node_troubles(node: Mapping[str, Any], others: frozenset[str]) -> dict[str, Trouble]:
     """What is wrong with one machine, by field."""
     from yk8s_tui.models import validation
 
-    data = {"cluster": {"name": "x", "harbour": "baremetal"}, "harbour": {"baremetal": {"nodes": [dict(node)]}}}
+    data = {
+        "cluster": {"name": "x", "harbour": "baremetal"},
+        "harbour": {"baremetal": {"nodes": [dict(node)]}},
+    }
     _config, problems = validation.check(data)
     found = {}
     for problem in problems:
@@ -63,7 +70,11 @@ class NodeDialog(Dialog[dict[str, Any]]):
 
     def body(self) -> ComposeResult:
         """One row a field."""
-        yield Form(FIELDS, lambda key: self.node.get(key, _DEFAULTS.get(key)), lambda key: help_for(f"{PREFIX}.{key}"))
+        yield Form(
+            FIELDS,
+            lambda key: self.node.get(key, _DEFAULTS.get(key)),
+            lambda key: help_for(f"{PREFIX}.{key}"),
+        )
         yield Static("", id="node-problem", markup=False, classes="error")
 
     @on(FieldRow.Changed)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
+from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, DataTable, Static
 
@@ -21,18 +21,25 @@ KEY = "harbour.baremetal.nodes"
 class NodesPart(Vertical):
     """Add, paste, import from the SSH configuration, change, remove; then pin the host keys."""
 
-    BINDINGS: list[BindingType] = [  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "add", "Add", tooltip="Add a machine"),
         Binding("delete,d", "drop", "Remove", tooltip="Take the machine under the cursor off the list"),
         Binding("v", "paste", "Paste", tooltip="Paste a CSV or an Ansible inventory"),
         Binding("i", "ssh_config", "SSH config", tooltip="Take hosts from ~/.ssh/config"),
-        Binding("k", "host_keys", "Host keys", tooltip="Ask every machine for its host key, and pin what you have seen"),
+        Binding(
+            "k",
+            "host_keys",
+            "Host keys",
+            tooltip="Ask every machine for its host key, and pin what you have seen",
+        ),
     ]
 
     class Read(Message):
         """Machines were read from a text, or not."""
 
-        def __init__(self, nodes: list[dict[str, Any]], ignored: list[str], error: Exception | None = None) -> None:
+        def __init__(
+            self, nodes: list[dict[str, Any]], ignored: list[str], error: Exception | None = None
+        ) -> None:
             super().__init__()
             self.nodes = nodes
             self.ignored = ignored
@@ -70,8 +77,13 @@ class NodesPart(Vertical):
         for node in self.nodes:
             ssh = f"{node.get('ssh_user', 'root')}@{node.get('ssh_address') or node.get('address', '')}"
             jump = f" via {node['jump']}" if node.get("jump") else ""
-            cells = (str(node.get("name", "")), str(node.get("address", "")), " ".join(node.get("roles", ())), ssh + jump)
-            table.add_row(*(Content(cell) for cell in cells))
+            cells = (
+                str(node.get("name", "")),
+                str(node.get("address", "")),
+                " ".join(node.get("roles", ())),
+                ssh + jump,
+            )
+            table.add_row(*(Text(cell) for cell in cells))
         table.move_cursor(row=max(0, min(position, len(self.nodes) - 1)))
         self._say(_count(self.nodes))
 
@@ -122,24 +134,25 @@ class NodesPart(Vertical):
     @on(Button.Pressed, "#paste")
     def action_paste(self) -> None:
         """Ask for a text with machines."""
-        from yk8s_tui.screens.dialogs import TextDialog
+        from yk8s_tui.screens.dialogs import TextDialog, ask
 
         about = (
             "Paste a CSV (name,address,roles with a header line) or an Ansible inventory (INI or YAML). "
             "Machines whose name is on the list already are replaced."
         )
-        self.app.push_screen(TextDialog("Paste machines", about, yes="Read"), lambda text: self._parse(text) if text else None)
+        ask(self.screen, TextDialog("Paste machines", about, yes="Read"), self._parse)
 
     @on(Button.Pressed, "#ssh-config")
     def action_ssh_config(self) -> None:
         """Ask which file; the usual one is filled in."""
-        from yk8s_tui.screens.dialogs import LineDialog
+        from yk8s_tui.screens.dialogs import LineDialog, ask
 
         dialog = LineDialog(
-            "Take hosts from the SSH configuration", "File, and after it the names to take (patterns allowed; none means all)",
+            "Take hosts from the SSH configuration",
+            "File, and after it the names to take (patterns allowed; none means all)",
             value="~/.ssh/config", yes="Read",
         )  # fmt: skip
-        self.app.push_screen(dialog, lambda given: self._read_ssh_config(given) if given else None)
+        ask(self.screen, dialog, self._read_ssh_config)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="nodes")
     def _parse(self, text: str) -> None:
@@ -180,12 +193,17 @@ class NodesPart(Vertical):
         if not self.nodes:
             self.notify("Add machines first.", markup=False)
             return
-        self.app.push_screen(HostKeysScreen(as_nodes(self.nodes), self.source.known_hosts, self.source.secrets))
+        self.app.push_screen(
+            HostKeysScreen(as_nodes(self.nodes), self.source.known_hosts, self.source.secrets)
+        )
 
 
 def _count(nodes: list[dict[str, Any]]) -> str:
     if not nodes:
         return "No machine yet: add one, paste a list, or take hosts from ~/.ssh/config."
     roles = [role for node in nodes for role in node.get("roles", ())]
-    parts = [f"{roles.count(r)} {label}" for r, label in (("frontend", "frontend"), ("control-plane", "control plane"), ("worker", "worker"))]
+    parts = [
+        f"{roles.count(r)} {label}"
+        for r, label in (("frontend", "frontend"), ("control-plane", "control plane"), ("worker", "worker"))
+    ]
     return f"{len(nodes)} machines: {', '.join(parts)}. Enter changes one."

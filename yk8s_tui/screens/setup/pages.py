@@ -43,7 +43,11 @@ def _text(key: str, label: str, placeholder: str = "", shown: Any = None) -> Fie
 
 def _number(key: str, label: str, shown: Any = None) -> Field:
     return Field(
-        key, label, to_text=texts.optional_to_text, from_text=texts.number_from_text, **({"shown": shown} if shown else {})
+        key,
+        label,
+        to_text=texts.optional_to_text,
+        from_text=texts.number_from_text,
+        **({"shown": shown} if shown else {}),
     )
 
 
@@ -79,7 +83,12 @@ CLUSTER = Page(
     "One cluster is one git repository: its configuration, its inventory, its secrets (not in git).",
     (
         _text("cluster.name", "Name", "berlin-1"),
-        _text(DIRECTORY, "Directory", "~/clusters/berlin-1", shown=lambda answers: not a.read(answers, "wizard.existing")),
+        _text(
+            DIRECTORY,
+            "Directory",
+            "~/clusters/berlin-1",
+            shown=lambda answers: not a.read(answers, "wizard.existing"),
+        ),
     ),
     owns=("cluster.name", "cluster", "wizard", "schema_version", ""),
 )
@@ -101,7 +110,9 @@ INFRASTRUCTURE = Page(
                 ("OpenStack (not yet)", "openstack"),
             ),
         ),
-        _note("lab.note", "systemd-nspawn hosts for trying and rehearsals; needs root on this machine.", _LAB),
+        _note(
+            "lab.note", "systemd-nspawn hosts for trying and rehearsals; needs root on this machine.", _LAB
+        ),
         _number("harbour.lab.control_planes", "Control planes", _LAB),
         _switch("harbour.lab.combined", "Combined", _LAB),
         _number(
@@ -109,7 +120,12 @@ INFRASTRUCTURE = Page(
         ),
         _number("harbour.lab.workers", "Workers", _LAB),
         _text("harbour.lab.subnet", "Subnet", shown=_LAB),
-        _choice("harbour.lab.image", "Debian release", (("bookworm (12)", "bookworm"), ("trixie (13)", "trixie")), _LAB),
+        _choice(
+            "harbour.lab.image",
+            "Debian release",
+            (("bookworm (12)", "bookworm"), ("trixie (13)", "trixie")),
+            _LAB,
+        ),
         _text("harbour.baremetal.node_network", "Node network", "the /24 around the first node", _METAL),
         _note(
             "openstack.note",
@@ -166,7 +182,10 @@ def kubernetes() -> Page:
 
     today = date.today()
     versions = tuple(
-        (f"{m.latest}  {'support ended' if m.end_of_support < today else 'supported until'} {m.end_of_support}", m.latest)
+        (
+            f"{m.latest}  {'support ended' if m.end_of_support < today else 'supported until'} {m.end_of_support}",
+            m.latest,
+        )
         for m in reversed(SUPPORTED)
     )
     return Page(
@@ -178,7 +197,10 @@ def kubernetes() -> Page:
             _choice(
                 "kubernetes.source",
                 "Source",
-                (("bundle on this machine, no Internet needed", "bundle"), ("package repository and registry", "packages")),
+                (
+                    ("bundle on this machine, no Internet needed", "bundle"),
+                    ("package repository and registry", "packages"),
+                ),
             ),
             _text("kubernetes.package_mirror", "Package mirror", "pkgs.k8s.io", _PACKAGES),
             _text("kubernetes.image_registry", "Image registry", "registry.k8s.io"),
@@ -198,13 +220,17 @@ def kubernetes() -> Page:
             _text("kubernetes.service_cidr_v6", "Services v6", "none"),
             _number("kubernetes.api_port", "API port"),
             _words("kubernetes.extra_sans", "Extra API names", "api.example.org"),
-            _choice("kubernetes.proxy_mode", "kube-proxy", (("nftables", "nftables"), ("iptables", "iptables"))),
+            _choice(
+                "kubernetes.proxy_mode", "kube-proxy", (("nftables", "nftables"), ("iptables", "iptables"))
+            ),
             _heading("safety", "Safety"),
             _switch("kubernetes.audit_log", "Audit log"),
             _switch("kubernetes.encryption_at_rest", "Encrypt Secrets"),
             _number("kubernetes.kubeconfig_days", "kubeconfig days"),
             _switch("kubernetes.etcd_backup.enabled", "etcd snapshots"),
-            _text("kubernetes.etcd_backup.schedule", "Snapshot at", shown=_on("kubernetes.etcd_backup.enabled")),
+            _text(
+                "kubernetes.etcd_backup.schedule", "Snapshot at", shown=_on("kubernetes.etcd_backup.enabled")
+            ),
             _number("kubernetes.etcd_backup.keep", "Keep", _on("kubernetes.etcd_backup.enabled")),
         ),
         owns=("kubernetes",),
@@ -219,20 +245,20 @@ SERVICES = Page(
         _heading("custom", "Customization: your own plays, run last"),
         _switch("customization.enabled", "Enabled"),
         _text("customization.playbook", "Playbook", shown=_on("customization.enabled")),
-        _heading("ksl", "KSL, Kubernetes service layer (not in this release)"),
+        _heading("ksl", "KSL, service layer (not in this release)"),
         _note(
             "ksl.note",
             "cert-manager   certificates for ingress and services\n"
-            "ingress        HTTP routing, published through the frontends\n"
+            "ingress        HTTP routing behind the frontends\n"
             "Rook           Ceph storage on the workers' disks\n"
             "monitoring     Prometheus, Alertmanager, Grafana",
         ),
-        _heading("kms", "KMS, managed services on OpenStack (not in this release)"),
+        _heading("kms", "KMS, managed services (not in this release)"),
         _note(
             "kms.note",
-            "load balancer        Services of type LoadBalancer on the frontends\n"
-            "etcd backup          snapshots to object storage\n"
-            "frontend monitoring  HAProxy, keepalived and WireGuard metrics",
+            "load balancer  Services of type LoadBalancer\n"
+            "etcd backup    snapshots to object storage\n"
+            "monitoring     of HAProxy, keepalived and WireGuard",
         ),
     ),
     owns=("customization", "ksl", "kms"),

@@ -67,7 +67,11 @@ def _verdict(checked: Checked) -> Content:
         text = "Nothing is wrong. Write and plan shows what would be done; nothing is done before you say so."
         return Content.assemble((f"{symbol('ok')} ", "$text-success"), text)
     count = len(checked.errors)
-    text = f"{count} to be mended first. Enter on one goes to its field." if count > 1 else "One thing to be mended first. Enter goes to its field."
+    text = (
+        f"{count} to be mended first. Enter on one goes to its field."
+        if count > 1
+        else "One thing to be mended first. Enter goes to its field."
+    )
     return Content.assemble((f"{symbol('failed')} ", "$text-error"), text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tomllib
 import uuid
 from collections.abc import Mapping
@@ -77,14 +78,17 @@ def open_answers(source: Source) -> Opened:
             ) from error  # fmt: skip
         original.pop("schema_version", None)
     draft = load_draft(source.place)
-    answers = draft if draft is not None else {**original}
+    answers = draft if draft is not None else copy.deepcopy(original)
     answers.setdefault("wizard", {})["existing"] = source.repository is not None
     return Opened(answers, original, text, draft is not None)
 
 
-def keep_draft(source: Source, answers: Mapping[str, Any]) -> None:
-    """Write the draft; atomic, so a crash leaves the one before."""
-    save_draft(source.place, dict(answers))
+def keep_draft(source: Source, answers: Mapping[str, Any], original: Mapping[str, Any]) -> None:
+    """Write the draft, atomically; answers that say what the repository says already are no draft."""
+    if source.repository is not None and a.configuration(answers) == original:
+        discard_draft(source.place)
+    else:
+        save_draft(source.place, dict(answers))
 
 
 def drop_draft(source: Source) -> None:
@@ -105,11 +109,18 @@ def write_configuration(source: Source, answers: Mapping[str, Any], original: Ma
         if changes := a.changes(original, wanted):
             repository.update(changes)
     else:
-        settings = {k: v for k, v in a.leaves(wanted) if k not in ("cluster.name", "cluster.harbour", "schema_version")}
+        settings = {
+            k: v
+            for k, v in a.leaves(wanted)
+            if k not in ("cluster.name", "cluster.harbour", "schema_version")
+        }
         from yk8s_tui.repository.create import create
 
         repository = create(
-            directory_of(answers), str(a.read(answers, "cluster.harbour")), str(a.read(answers, "cluster.name")), settings
+            directory_of(answers),
+            str(a.read(answers, "cluster.harbour")),
+            str(a.read(answers, "cluster.name")),
+            settings,
         )
         _move_pins(source, repository)
     drop_draft(source)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import threading
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -38,11 +39,13 @@ or use Next and Back. Every change is saved as a draft at once, so leaving loses
 Below the focused field stands its help; below a field with a wrong value stands what is wrong and what would be right.
 Nothing is done to any machine here: Review shows what would happen, and asks.
 """
-    BINDINGS: list[BindingType] = [  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+n", "next", "Next", tooltip="Go to the next step"),
         Binding("ctrl+b", "previous", "Back", tooltip="Go to the step before"),
         Binding("ctrl+g", "problem", "Problem", tooltip="Go to the next problem"),
-        Binding("ctrl+s", "write", "Save", tooltip="Write config.toml (creates the repository of a new cluster)"),
+        Binding(
+            "ctrl+s", "write", "Save", tooltip="Write config.toml (creates the repository of a new cluster)"
+        ),
         Binding("escape", "leave", "Leave", tooltip="Leave; the draft is kept"),
         Binding("f6", "steps", "Steps", tooltip="Put the cursor into the list of steps", show=False),
     ]
@@ -89,7 +92,8 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         self.visited: set[str] = set()
         self.touched: set[str] = set()
         self.checked = Checked((), (), "")
-        self._unsaved = False
+        self._lock = threading.Lock()
+        self._unsaved: dict[str, Any] | None = None
         self._saving = False
 
     def compose(self) -> ComposeResult:
@@ -129,7 +133,9 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         opened = event.opened
         self.answers, self.original, self.current_text = opened.answers, opened.original, opened.text
         own = self.answers.setdefault("wizard", {})
-        self.visited = set(own.get("visited", [])) or ({p.id for p in pages()} if self.source.repository else set())
+        self.visited = set(own.get("visited", [])) or (
+            {p.id for p in pages()} if self.source.repository else set()
+        )
         if opened.resumed:
             self._say("draft resumed")
         else:
@@ -248,7 +254,12 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
             part.show(self.checked, self.original)  # type: ignore[attr-defined]
         nodes = "\n".join(self.checked.nodes) or "no nodes yet"
         self.query_one("#preview", Static).update(
-            Content.assemble(("Nodes\n", "bold $text-accent"), nodes, ("\n\nconfig/config.toml\n", "bold $text-accent"), self.checked.text)
+            Content.assemble(
+                ("Nodes\n", "bold $text-accent"),
+                nodes,
+                ("\n\nconfig/config.toml\n", "bold $text-accent"),
+                self.checked.text,
+            )
         )
         name = str(self._read("cluster.name") or "").strip() or "unnamed"
         kind = "setup" if self.source.repository else "new cluster"
@@ -274,7 +285,8 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         wrong: dict[str, State] = {}
         for problem in self.checked.problems:
             page = page_of(problem.key)
-            if page.id in self.visited and wrong.get(page.id) != "failed":
+            seen = self._left(page) or self._is_answered(problem.key) or problem.key in self.touched
+            if page.id in self.visited and seen and wrong.get(page.id) != "failed":
                 wrong[page.id] = "failed" if problem.severity == "error" else "warning"
         states: dict[str, State] = {}
         for page in pages():
@@ -285,7 +297,9 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         if self.page.id != "review" and states["review"] == "ok":
             states["review"] = "waiting"
         self.query_one(StepList).show(states)
-        self.query_one("#summary", Static).update(self._counts())
+        summary = self.query_one("#summary", Static)
+        summary.update(self._counts())
+        summary.set_class(not self.checked.errors, "-mild")
 
     def _counts(self) -> str:
         errors = len(self.checked.errors)
@@ -297,10 +311,18 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
     # Drafts
 
     def _draft_soon(self) -> None:
-        self._unsaved = True
-        if not self._saving:
+        with self._lock:
+            self._unsaved = copy.deepcopy(self.answers)
+            if self._saving:
+                return
             self._saving = True
-            self._save_draft()
+        self._save_draft()
+
+    def _next_draft(self) -> dict[str, Any] | None:
+        with self._lock:
+            answers, self._unsaved = self._unsaved, None
+            self._saving = answers is not None
+            return answers
 
     @work(thread=True, exit_on_error=False, group="draft")
     def _save_draft(self) -> None:
@@ -308,19 +330,15 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         from yk8s_tui.screens.setup.saving import keep_draft
 
         try:
-            while self._unsaved:
-                self._unsaved = False
-                keep_draft(self.source, copy.deepcopy(self.answers))
+            while (answers := self._next_draft()) is not None:
+                keep_draft(self.source, answers, self.original)
             self.post_message(self.DraftSaved())
         except Exception as error:
-            self.post_message(self.Failed(error))
-        finally:
             self._saving = False
+            self.post_message(self.Failed(error))
 
     @on(DraftSaved)
     def _draft_saved(self) -> None:
-        if self._unsaved and not self._saving:
-            self._draft_soon()
         self._say(f"draft saved {datetime.now():%H:%M:%S}")
 
     def _say(self, text: str) -> None:
@@ -392,7 +410,10 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         problems = a.check(self.answers)
         if errors := [p for p in problems if p.severity == "error"]:
             self.notify(
-                f"{errors[0].key}: {errors[0].message}", title=f"{len(errors)} to be mended first", severity="error", markup=False
+                f"{errors[0].key}: {errors[0].message}",
+                title=f"{len(errors)} to be mended first",
+                severity="error",
+                markup=False,
             )
             self.run_worker(self.go_to(errors[0].key), group="go")
             return
