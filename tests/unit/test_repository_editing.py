@@ -82,7 +82,7 @@ def expected(text: str, changes: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(key, value), max_size=5))
 def test_what_is_written_is_what_was_asked_for_and_nothing_else(changes: list[tuple[str, Any]]) -> None:
     text = TEXT
@@ -101,7 +101,7 @@ def test_what_is_written_is_what_was_asked_for_and_nothing_else(changes: list[tu
             assert tomllib.loads(text) == wanted
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(
@@ -146,6 +146,23 @@ def test_a_new_key_goes_below_its_commented_default() -> None:
     lines = edit(TEXT, {"kubernetes.pod_cidr": "10.1.0.0/16"}, where="t").splitlines()
     place = lines.index('# pod_cidr = "10.244.0.0/16"   # network of pods')
     assert lines[place + 1] == 'pod_cidr = "10.1.0.0/16"'
+
+
+def test_new_tables_stand_in_their_section_and_comments_stay_with_theirs() -> None:
+    changed = edit(
+        TEXT,
+        {
+            "trampoline.published_ports": [{"port": 80, "node_port": 30080}],
+            'kubernetes.labels.w1."example.org/a"': "b",
+            "kubernetes.etcd_backup.keep": 3,
+        },
+        where="t",
+    )
+    assert "\n[[trampoline.published_ports]]\nport = 80\nnode_port = 30080\n" in changed
+    assert changed.index("[trampoline]") < changed.index("[[trampoline.published_ports]]") < changed.index("alice")
+    assert '\n\n[kubernetes.labels.w1]\n"example.org/a" = "b"\n' in changed
+    assert "\n# after Kubernetes\n[trampoline]\n" in changed
+    assert comments(changed) == comments(TEXT)
 
 
 def test_a_commented_table_is_not_mistaken_for_the_one_around_it() -> None:

@@ -19,8 +19,7 @@ from tomlkit.items import AoT, InlineTable, Table
 from yk8s_tui.errors import ConfigError, UsageError, Yk8sError
 from yk8s_tui.models import keys
 from yk8s_tui.repository.lines import layout
-
-_HEADER = re.compile(r"#\s*\[.*\]\s*$")
+from yk8s_tui.repository.placing import beside_comment, inline, is_table, new_table, with_new_tables
 
 
 def edit(text: str, changes: Mapping[str, Any], *, where: str) -> str:
@@ -36,7 +35,7 @@ def edit(text: str, changes: Mapping[str, Any], *, where: str) -> str:
     for key, value in changes.items():
         set_value(wanted, key, plain(value))
     for key, value in changes.items():
-        text = _beside_its_comment(text, keys.split(key), value)
+        text = _placed(text, key, plain(value))
     try:
         document = tomlkit.parse(text)
         for key, value in changes.items():
@@ -121,30 +120,22 @@ def _cannot(where: str, changes: Mapping[str, Any], why: str) -> Yk8sError:
     )
 
 
-def _beside_its_comment(text: str, path: keys.Path, value: Any) -> str:
-    """A new key goes below its commented-out default, where the operator looks for it."""
-    places = layout(text)
-    *table, last = path
-    if value is None or isinstance(last, int) or path in places.lines or _is_table(value):
+def _placed(text: str, key: str, value: Any) -> str:
+    """The text with a place for a new key, where the operator looks for it; tables are written at once."""
+    path = keys.split(key)
+    if value is None or path in layout(text).lines:
         return text
-    pattern = re.compile(rf"#\s*{re.escape(str(last))}\s*=")
-    shadow: tuple[keys.Path, bool] = ((), False)
-    for where, line, comment in places.comments:
-        if where != shadow[0]:
-            shadow = (where, False)
-        if _HEADER.match(comment):
-            shadow = (where, True)
-        if where == tuple(table) and not shadow[1] and pattern.match(comment):
-            lines = text.split("\n")
-            end = "\r" if lines[line - 1].endswith("\r") else ""
-            return "\n".join([*lines[:line], f"{last} = 0{end}", *lines[line:]])
-    return text
-
-
-def _is_table(value: Any) -> bool:
-    return isinstance(value, Mapping) or (
-        isinstance(value, (list, tuple)) and bool(value) and all(isinstance(v, Mapping) for v in value)
-    )
+    wanted = tomllib.loads(text)
+    set_value(wanted, key, value)
+    if not is_table(value):
+        if len(path) == 1 or path[:-1] in layout(text).lines:
+            return beside_comment(text, path)
+        path, value = path[:-1], {str(path[-1]): value}
+    try:
+        placed = with_new_tables(text, path, value)
+        return placed if tomllib.loads(placed) == wanted else text
+    except (TOMLKitError, tomllib.TOMLDecodeError):
+        return text
 
 
 def _step(data: Any, part: str | int, key: str, *, create: bool, then: str | int) -> Any:
@@ -175,39 +166,18 @@ def _set_item(data: Any, place: int, value: Any, key: str) -> None:
 
 def _item(parent: Any, value: Any) -> Any:
     """The value as its parent wants it: a TOML item for a TOML document, a copy for plain data."""
-    if isinstance(parent, InlineTable) and _is_table(value):
-        return _inline(value)
+    if isinstance(parent, InlineTable) and is_table(value):
+        return inline(value)
     if isinstance(parent, (Table, tomlkit.TOMLDocument)) and isinstance(value, Mapping):
-        return _table(value)
+        return new_table(value)
     return copy.deepcopy(value)
 
 
 def _entry(parent: Any, value: Any) -> Any:
     if isinstance(parent, AoT) and isinstance(value, Mapping):
-        return _table(value)
+        return new_table(value)
     if isinstance(parent, tomlkit.items.Array):
-        return _inline(value)
-    return copy.deepcopy(value)
-
-
-def _table(value: Mapping[str, Any]) -> Table:
-    table = tomlkit.table()
-    for key, inner in value.items():
-        table.append(key, _inline(inner) if isinstance(inner, Mapping) else inner)
-    return table
-
-
-def _inline(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        table = tomlkit.inline_table()
-        for key, inner in value.items():
-            table.append(key, _inline(inner))
-        return table
-    if isinstance(value, list):
-        array = tomlkit.array()
-        for inner in value:
-            array.append(_inline(inner))
-        return array
+        return inline(value)
     return copy.deepcopy(value)
 
 
@@ -226,7 +196,7 @@ def _merge(old: Any, new: Any) -> bool:
 
 
 def _merge_lists(old: MutableSequence[Any], new: list[Any]) -> bool:
-    if not _is_table(new) or not all(isinstance(v, MutableMapping) for v in old):
+    if not is_table(new) or not all(isinstance(v, MutableMapping) for v in old):
         return False
     identities = [_identity(v) for v in new]
     for place in reversed(range(len(old))):

@@ -31,8 +31,15 @@ class Layout:
 
     lines: dict[Path, int] = field(default_factory=dict)
     """Where each key and each table header is written."""
+    headers: dict[Path, int] = field(default_factory=dict)
+    """Where each table header is written; of an array of tables, every entry's."""
     comments: list[tuple[Path, int, str]] = field(default_factory=list)
     """Whole-line comments outside values: the table they stand in, line, text."""
+
+    @property
+    def header_lines(self) -> list[int]:
+        """The lines with headers, in order."""
+        return sorted(self.headers.values())
 
     def line_of(self, path: Sequence[str | int]) -> int:
         """The line of a key; for one that is not there, of the table it would be in; 0 for none."""
@@ -86,6 +93,7 @@ class _Scanner:
         self.at += 2 if is_array else 1
         self.table = self._resolve(self._key(), opens_item=is_array)
         self._mark(self.table, line)
+        self.found.headers[self.table] = line
         self.at += 2 if is_array else 1
         self._end_of_line()
 
