@@ -66,7 +66,6 @@ def config_of(data: dict[str, Any]) -> Config:
         lab(harbour={"lab": {"frontends": 2, "control_planes": 3, "workers": 50}}),
         lab(harbour={"lab": {"combined": True, "control_planes": 3}}),
         lab(trampoline={"wireguard": {"enabled": True, "peers": [{"name": "alice"}]}}),
-        lab(kubernetes={"pod_cidr_v6": "fd00:10:244::/56", "service_cidr_v6": "fd00:10:96::/112"}),
         metal(*GOOD, trampoline=VIP),
         {"cluster": {"name": "x", "harbour": "openstack"}},
     ],
@@ -315,6 +314,13 @@ def test_contradictions_are_errors_with_a_remedy(data: dict[str, Any], key: str,
 
 
 DOUBTFUL = [
+    (
+        "dual stack",
+        lab(kubernetes={"pod_cidr_v6": "fd00:10:244::/56", "service_cidr_v6": "fd00:10:96::/112"}),
+        "kubernetes.pod_cidr_v6",
+        "over IPv4 only",
+    ),
+    ("no steps yet", lab(ksl={"ingress": {"enabled": True}}), "ksl.ingress.enabled", "is not installed"),
     (
         "even",
         lab(harbour={"lab": {"frontends": 2, "control_planes": 2}}),

@@ -77,6 +77,10 @@ def families(config: Config, _today: date | None) -> Findings:
             f"kubernetes.{missing}", "is missing: dual stack needs IPv6 networks of pods and of services",
             f'for example "{example}"',
         )  # fmt: skip
+    if kubernetes.pod_cidr_v6 and kubernetes.service_cidr_v6:
+        yield warning("kubernetes.pod_cidr_v6", "pods of different nodes reach each other over IPv4 only in this release",
+                      "leave the IPv6 networks out, or add IPv6 routes between the nodes in the customization layer",
+                      kubernetes.pod_cidr_v6)  # fmt: skip
     if config.cluster.harbour == "baremetal":
         yield from _nodes_without_ipv4(config)
 

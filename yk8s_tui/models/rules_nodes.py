@@ -12,6 +12,9 @@ from yk8s_tui.models.rules import Findings, Rule, error, plural, warning
 LARGEST_ETCD = 7
 """Members; more make etcd slower, not safer (etcd's documentation)."""
 
+WITHOUT_STEPS = ("ksl", "kms")
+"""Layers that install nothing in this release: a service that is switched on there is told so."""
+
 _JUMP = re.compile(r"^(?:[A-Za-z0-9._-]+@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$")
 
 
@@ -127,6 +130,11 @@ def services(config: Config, _today: date | None) -> Findings:
         if getattr(config.ksl, name).enabled and nodes and workers < least:
             message = f"needs {plural(least, 'worker')}, there {'is' if workers == 1 else 'are'} {workers}"
             yield error(f"ksl.{name}.enabled", message, "more workers, or leave the service out", True)
+    for layer, section in (("ksl", config.ksl), ("kms", config.kms)):
+        for name in type(section).model_fields:
+            if layer in WITHOUT_STEPS and getattr(section, name).enabled:
+                yield warning(f"{layer}.{name}.enabled", "is not installed by this release",
+                              "install it in the customization layer, or leave it out", True)  # fmt: skip
     if config.cluster.harbour == "openstack":
         return
     for name in ("load_balancer", "etcd_backup", "frontend_monitoring"):
