@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yk8s_tui.errors import ConfigError, ExitCode
+from yk8s_tui.errors import ConfigError, ExitCode, Yk8sError
 from yk8s_tui.models.problems import InvalidConfig
 from yk8s_tui.repository.create import create
+from yk8s_tui.repository.lock import cluster_lock
 from yk8s_tui.repository.reading import examine
 from yk8s_tui.repository.repository import Repository, find_repository
 
@@ -68,6 +73,39 @@ def test_a_missing_file_and_a_directory_in_its_place(repository: Repository) -> 
     repository.config_path.mkdir()
     with pytest.raises(ConfigError, match="not a directory"):
         repository.load()
+
+
+@pytest.fixture
+def as_nobody() -> Iterator[None]:
+    """The effective user is one without rights."""
+    if os.geteuid() != 0:
+        pytest.skip("missing: root, to become a user without rights")
+    os.seteuid(65534)
+    yield
+    os.seteuid(0)
+
+
+def test_a_repository_of_somebody_else_is_named(repository: Repository, as_nobody: None) -> None:
+    for attempt in (lambda: find_repository(str(repository.root)), repository.load, repository.problems):
+        with pytest.raises(ConfigError, match="Permission denied") as caught:
+            attempt()
+        assert "ls -l" in caught.value.hint
+
+
+def test_a_repository_that_cannot_be_written_is_named(as_nobody: None) -> None:
+    os.seteuid(0)
+    root = Path(tempfile.mkdtemp())
+    root.chmod(0o755)
+    repository = create(root / "demo", "lab", "demo", {})
+    os.seteuid(65534)
+    assert repository.load().cluster.name == "demo"
+    with pytest.raises(Yk8sError, match="Permission denied") as caught:
+        repository.update({"harbour.lab.workers": 3})
+    assert "writable" in caught.value.hint
+    with pytest.raises(Yk8sError, match="Permission denied"), cluster_lock(repository.root, "r"):
+        pass
+    os.seteuid(0)
+    shutil.rmtree(root)
 
 
 def test_a_byte_order_mark_is_no_problem(repository: Repository) -> None:

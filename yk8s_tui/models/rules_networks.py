@@ -78,7 +78,7 @@ def families(config: Config, _today: date | None) -> Findings:
             f'for example "{example}"',
         )  # fmt: skip
     if kubernetes.pod_cidr_v6 and kubernetes.service_cidr_v6:
-        yield warning("kubernetes.pod_cidr_v6", "pods of different nodes reach each other over IPv4 only in this release",
+        yield warning("kubernetes.pod_cidr_v6", "pods on different nodes reach each other over IPv4 only",
                       "leave the IPv6 networks out, or add IPv6 routes between the nodes in the customization layer",
                       kubernetes.pod_cidr_v6)  # fmt: skip
     if config.cluster.harbour == "baremetal":

@@ -83,7 +83,7 @@ def read_text(path: Path) -> str:
         ) from None
     except OSError as error:
         raise ConfigError(
-            "cannot be read", where=str(path), why=error.strerror or str(error), hint=_unreadable_hint(path)
+            "cannot be read", where=str(path), why=error.strerror or str(error), hint=_unreadable_hint(path, error)
         ) from error
     if not content.strip(b"\0 \r\n\t") or b"\0" in content:
         raise ConfigError(
@@ -103,8 +103,8 @@ def read_text(path: Path) -> str:
         ) from None
 
 
-def _unreadable_hint(path: Path) -> str:
-    if path.is_dir():
+def _unreadable_hint(path: Path, error: OSError) -> str:
+    if isinstance(error, IsADirectoryError):
         return "this must be a file, not a directory"
     return f"`ls -l {path}` shows whose it is; make it readable for you"
 

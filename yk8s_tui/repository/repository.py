@@ -23,7 +23,7 @@ def find_repository(named: str | None) -> Path:
     """The root that was named, else the nearest parent of the current directory with a `config/config.toml`."""
     if named:
         root = Path(named).expanduser().absolute()
-        if (root / CONFIG).exists():
+        if _has_config(root):
             return root
         raise ConfigError(
             "is not a cluster repository",
@@ -31,9 +31,9 @@ def find_repository(named: str | None) -> Path:
             why=f"there is no {CONFIG}" if root.is_dir() else "there is no such directory",
             hint=f"make one with `yk8s-tui init {named} --harbour lab|baremetal|openstack`",
         )
-    here = Path.cwd()
+    here = _current_directory()
     for directory in (here, *here.parents):
-        if (directory / CONFIG).exists():
+        if _has_config(directory):
             return directory
     raise ConfigError(
         "no cluster repository here",
@@ -41,6 +41,32 @@ def find_repository(named: str | None) -> Path:
         why=f"neither this directory nor one above it has {CONFIG}",
         hint="name one with --cluster DIR or $YK8S_CLUSTER, or make one with `yk8s-tui init DIR --harbour …`",
     )
+
+
+def _has_config(root: Path) -> bool:
+    try:
+        (root / CONFIG).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise ConfigError(
+            "cannot be looked at",
+            where=str(root),
+            why=error.strerror or str(error),
+            hint=f"`ls -ld {root} {root / CONFIG.parent}` shows whose it is",
+        ) from error
+    return True
+
+
+def _current_directory() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise ConfigError(
+            "the current directory is gone",
+            why=error.strerror or str(error),
+            hint="cd somewhere else, or use --cluster DIR",
+        ) from error
 
 
 class Repository:
