@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -173,6 +173,9 @@ class Labs:
         assert mine is not None
         (root.parent / OWNER).write_text(json.dumps(mine._asdict()))
         cluster = LabCluster(repository, LabHarbour(root))
+        state = cluster.harbour.state
+        # Claimed here: a test's own $XDG_STATE_HOME may be in memory, and is gone for the next test.
+        replace(state, directory=self.home / "state/yk8s-tui/lab" / state.tag).save()
         self.clusters[key if not fresh else str(root)] = cluster
         if start:
             cluster.up()

@@ -7,12 +7,14 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.lab.conftest import LabCluster, MakeLab, wait_until
 from yk8s_tui.backends import lab_cgroups, lab_system
+from yk8s_tui.backends.lab_names import bridge_name, table_name
 from yk8s_tui.backends.lab_state import pin_host_keys
 from yk8s_tui.errors import Yk8sError
 
@@ -43,7 +45,8 @@ def on_machine(cluster: LabCluster) -> dict[str, list[str]]:
 def ssh(cluster: LabCluster, node: str, command: str) -> subprocess.CompletedProcess[str]:
     there = cluster.inventory.node(node)
     return subprocess.run(
-        ["ssh", "-F", "none", "-i", there.ssh_key, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes",
+        ["ssh", "-F", "none", "-i", there.ssh_key, "-o", "BatchMode=yes", "-o", "ConnectTimeout=3",
+         "-o", "StrictHostKeyChecking=yes",
          "-o", f"UserKnownHostsFile={cluster.root / 'state/known_hosts'}", f"root@{there.address}", command],
         capture_output=True, text=True, timeout=30,
     )  # fmt: skip
@@ -165,6 +168,53 @@ def test_a_recycled_pid_is_not_our_host(make_lab: MakeLab) -> None:
     host_key = host.key
     cluster.destroy()
     assert host_key not in (cluster.root / "state/known_hosts").read_text()
+
+
+def test_up_after_a_reboot_of_the_machine(make_lab: MakeLab) -> None:
+    """Everything of the kernel is gone without a shutdown: processes, bridge, table."""
+    cluster = make_lab(SMALL)
+    tag = cluster.harbour.state.tag
+    cluster.exec("w1", "echo kept > /root/file; sync")
+    for host in cluster.harbour.state.hosts():
+        for pid in lab_cgroups.processes(tag, host.name):
+            process = lab_system.identify(pid)
+            if process:
+                lab_system.send(process, signal.SIGKILL)
+    subprocess.run(["ip", "link", "delete", bridge_name(tag)], check=True)
+    subprocess.run(["nft", "delete", "table", "ip", table_name(tag)], check=True)
+    cluster.up()
+    assert cluster.exec("w1", "cat", "/root/file").stdout == "kept\n"
+    assert ssh(cluster, "w1", "true").returncode == 0
+
+
+def test_a_bridge_that_was_removed_under_running_hosts_is_mended(make_lab: MakeLab) -> None:
+    cluster = make_lab(SMALL)
+    before = cluster.harbour.host("w1").init
+    subprocess.run(["ip", "link", "delete", bridge_name(cluster.harbour.state.tag)], check=True)
+    assert ssh(cluster, "w1", "true").returncode == 255
+    cluster.up()
+    wait_until(lambda: ssh(cluster, "w1", "true").returncode == 0, 20, "SSH over the new bridge")
+    assert cluster.harbour.host("w1").init == before
+
+
+def test_an_interrupted_up_is_finished_by_the_next(make_lab: MakeLab) -> None:
+    cluster = make_lab({"harbour.lab.workers": 2}, fresh=True, start=False)
+    hosts = cluster.harbour.state.directory / "hosts"
+    for moment in ("*/upper", "*/process.json"):
+        command = [sys.executable, "-m", "yk8s_tui", "--cluster", str(cluster.root), "lab", "up"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda m=moment: bool(list(hosts.glob(m))), 60, moment)  # type: ignore[misc]
+        process.kill()
+        process.wait()
+    cluster.up()
+    plan = asyncio.run(cluster.harbour.plan(cluster.config))
+    assert not plan.effective
+    for node in cluster.inventory.nodes:
+        assert ssh(cluster, node.name, "hostname").stdout == f"{node.name}\n"
+    running = subprocess.check_output(["ps", "-e", "-ww", "-o", "args"], text=True)
+    assert running.count(f"\nsystemd-nspawn --quiet --directory={hosts}") == len(cluster.inventory.nodes)
+    cluster.destroy()
+    assert not any(on_machine(cluster).values())
 
 
 def test_destroy_leaves_nothing_and_spares_the_neighbour(make_lab: MakeLab) -> None:

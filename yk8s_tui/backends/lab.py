@@ -102,6 +102,7 @@ class LabHarbour:
             for text in lab_network.raise_sysctls():
                 yield HarbourEvent(resource="machine", state="note", text=text)
             await lab_network.raise_network(state.tag, subnet)
+            await lab_network.attach(state.tag, [host.interface for host in state.hosts()])
             key = await operator_key(self.root)
 
             async def up(change: ResourceChange) -> str:

@@ -100,7 +100,9 @@ async def check_machine(config: Config, state: LabState) -> tuple[HarbourFinding
     """Every finding at once."""
     subnet = subnet_of(config.harbour.lab)
     findings = [_root(), *_basics(config), await _file_system()]
-    if shutil.which("ip"):
+    if os.geteuid() == 0 and "nft" not in missing_programs(config.harbour.lab.image):
+        findings.append(await _forwarding())
+    if shutil.which("ip", path=search_path()):
         taken = await lab_network.clash(state.tag, subnet)
         findings.append(
             _verdict(
@@ -109,6 +111,20 @@ async def check_machine(config: Config, state: LabState) -> tuple[HarbourFinding
             )
         )  # fmt: skip
     return (*findings, _memory(config, state), _disk(config, state))
+
+
+async def _forwarding() -> HarbourFinding:
+    chain = await lab_network.drops_forwarded()
+    if not chain:
+        return HarbourFinding(
+            id="lab.forward", verdict="pass", text="this machine's firewall lets hosts reach out"
+        )
+    return HarbourFinding(
+        id="lab.forward",
+        verdict="warn",
+        text=f"the firewall of this machine drops forwarded packets ({chain}): hosts may not reach package mirrors",
+        remedy="accept forwarding from and to the lab's bridge (yk-*) there",
+    )
 
 
 def _memory(config: Config, state: LabState) -> HarbourFinding:

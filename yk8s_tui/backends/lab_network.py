@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -51,12 +52,6 @@ async def refuse_clash(tag: str, subnet: IPv4Network, owners: dict[str, str]) ->
         )
 
 
-async def network_is_up(tag: str) -> bool:
-    """Whether bridge and nftables table exist."""
-    table = await run("nft", "list", "tables", "ip")
-    return Path("/sys/class/net", bridge_name(tag)).exists() and table_name(tag) in table.split()
-
-
 async def raise_network(tag: str, subnet: IPv4Network) -> None:
     """Make the bridge and the way out; idempotent."""
     bridge, table = bridge_name(tag), table_name(tag)
@@ -66,6 +61,24 @@ async def raise_network(tag: str, subnet: IPv4Network) -> None:
     await run("ip", "link", "set", bridge, "up")
     rules = RULES.format(table=table, subnet=subnet, bridge=bridge)
     await run("nft", "-f", "-", stdin=f"table ip {table}\ndelete table ip {table}\n{rules}")
+
+
+async def attach(tag: str, interfaces: Iterable[str]) -> None:
+    """Put the interfaces of running hosts back on the bridge, in case it was removed under them."""
+    bridge = bridge_name(tag)
+    for interface in interfaces:
+        link = Path("/sys/class/net", interface)
+        if link.exists() and not (link / "master").exists():
+            await run("ip", "link", "set", interface, "master", bridge, check=False)
+
+
+async def drops_forwarded() -> str:
+    """The nftables chain that drops packets which are only passed on, as Docker and ufw make one; empty if none."""
+    for entry in json.loads(await run("nft", "--json", "list", "chains"))["nftables"]:
+        chain = entry.get("chain", {})
+        if chain.get("hook") == "forward" and chain.get("policy") == "drop":
+            return f"{chain['family']} {chain['table']} {chain['name']}"
+    return ""
 
 
 async def remove_network(tag: str) -> None:
