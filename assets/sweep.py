@@ -73,7 +73,7 @@ def main():
     ended = {}
     left = {}
     for number, seconds in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0)):
-        left = dict(alive(left), **find())
+        left = {**alive(left), **find()}
         for pid in left:
             ended[pid] = ended.get(pid) or command(pid)
             try:

@@ -77,6 +77,7 @@ class Engine:
             redactor=redactor,
             workspace=workspace,
             write=self.journal.write,
+            cannot_write=self.journal.fail,
             accelerator=ansible_setup.accelerator(),
             inventory_file=workspace.path / "hosts.json",
         )
@@ -204,7 +205,7 @@ class Engine:
 
     def _disk_full(self, error: OSError) -> None:
         if not self.fatal:
-            self.fatal = f"the journal cannot be written: {error.strerror} ({self.directory})"
+            self.fatal = f"the run cannot be written down: {error.strerror} ({self.directory})"
             self.scheduler.cancel()
 
     def _end(self, verdict: Verdict) -> None:

@@ -81,6 +81,11 @@ class JournalWriter:
                 self._wake.set()
             return event
 
+    def fail(self, error: OSError) -> None:
+        """Something else of the run could not be written for want of space: give up the reserve for the end."""
+        with self._lock:
+            self._disk_full(error, sync=True)
+
     def close(self) -> None:
         """Write and sync what is left."""
         self._closing.set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from yk8s_tui import paths
 from yk8s_tui.models.plan import Playbook, Step
@@ -13,6 +13,7 @@ from yk8s_tui.runs.ansible import Ended, Job, PlaybookProcess
 from yk8s_tui.runs.ansible_setup import BECOME_PASSWORDS, environment
 from yk8s_tui.runs.hints import hint_for
 from yk8s_tui.runs.outcome import Outcome, Trouble
+from yk8s_tui.runs.steplog import StepLog
 from yk8s_tui.runs.surroundings import Surroundings
 from yk8s_tui.runs.translate import EVIDENCE_LINES, Translator
 from yk8s_tui.runs.workspace import safe_name
@@ -54,7 +55,7 @@ async def _execute(
     process = PlaybookProcess(job, tell)
     folder = around.directory / "artifacts" / safe_name(step.id)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / "ansible.log").open("a", encoding="utf-8") as log:
+    with StepLog(folder / "ansible.log", around) as log:
         pump = asyncio.ensure_future(_pump(around, process, translator, arrived, log))
         try:
             ended = await process.run()
@@ -71,7 +72,7 @@ async def _pump(
     process: PlaybookProcess,
     translator: Translator,
     arrived: asyncio.Event,
-    log: IO[str],
+    log: StepLog,
 ) -> None:
     while True:
         await arrived.wait()
@@ -79,13 +80,13 @@ async def _pump(
         _drain(around, process, translator, log)
 
 
-def _drain(around: Surroundings, process: PlaybookProcess, translator: Translator, log: IO[str]) -> None:
+def _drain(around: Surroundings, process: PlaybookProcess, translator: Translator, log: StepLog) -> None:
+    said = []
     for event in process.drain():
-        said = event.get("stdout")
-        if said:
-            log.write(around.redactor.text(COLOURS.sub("", said)) + "\n")
+        if text := event.get("stdout"):
+            said.append(COLOURS.sub("", text))
         translator.feed(event)
-    log.flush()
+    log.write(said)
 
 
 def _job(

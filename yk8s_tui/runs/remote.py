@@ -39,19 +39,23 @@ class Swept:
             return [("warning", f"{self.node}: could not look for what was left there: {self.error}")]
         found = []
         if self.ended:
-            found.append(
-                ("info", f"{self.node}: ended {len(self.ended)} left there: {'; '.join(self.ended)}")
-            )
+            found.append(("info", f"{self.node}: ended what still ran there: {_few(self.ended)}"))
         if self.left:
-            found.append(("error", f"{self.node}: still running: {'; '.join(self.left)}"))
+            found.append(("error", f"{self.node}: still running: {_few(self.left)}"))
         begun = sorted(step for step, state in self.receipts.items() if state == "started")
         if begun:
             found.append(
                 ("warning", f"{self.node}: begun and not finished: {', '.join(begun)}; apply runs it again")
             )
         elif not self.left:
-            found.append(("info", f"{self.node}: nothing is half done"))
+            found.append(("info", f"{self.node}: by its receipts nothing is half done"))
         return found
+
+
+def _few(commands: tuple[str, ...]) -> str:
+    distinct = list(dict.fromkeys(commands))
+    more = f" and {len(distinct) - 5} more" if len(distinct) > 5 else ""
+    return "; ".join(distinct[:5]) + more
 
 
 async def sweep(pool: SshPool, nodes: Iterable[str], run: str) -> list[Swept]:

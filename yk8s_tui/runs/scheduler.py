@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from yk8s_tui.models.plan import Playbook
+from yk8s_tui.errors import Yk8sError
+from yk8s_tui.models.plan import Playbook, Step
 from yk8s_tui.repository.state import record_step
 from yk8s_tui.runs.actions import run_action
 from yk8s_tui.runs.graph import Graph, Ready
@@ -63,15 +64,24 @@ class Scheduler:
 
     async def run(self) -> None:
         """Until every step has a result."""
-        while True:
-            self._leave_blocked()
-            if self.cancelled:
-                self._leave_rest()
-            elif not self.paused:
-                self._begin_ready()
-            if self.graph.ended:
-                return
-            await self._wait()
+        try:
+            while True:
+                self._leave_blocked()
+                if self.cancelled:
+                    self._leave_rest()
+                elif not self.paused:
+                    self._begin_ready()
+                if self.graph.ended:
+                    return
+                await self._wait()
+        finally:
+            await self._end_tasks()
+
+    async def _end_tasks(self) -> None:
+        """Nothing runs on when the scheduler itself breaks."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _wait(self) -> None:
         self._moved.clear()
@@ -127,7 +137,7 @@ class Scheduler:
             step.id, nodes, cancelled=outcome.cancelled, error=outcome.error is not None
         )
         if not self.around.plan.check_only and nodes:
-            record_step(self.around.repository.root, step.id, nodes, digest=step.digest, run=self.around.run)
+            self._record(step, nodes)
         if result in ("ok", "changed", "partial"):
             self.seconds[step.id] = seconds
         reason = outcome.error.reason if outcome.error else ""
@@ -141,6 +151,13 @@ class Scheduler:
             nodes=outcome.nodes,
             reason=reason,
         )
+
+    def _record(self, step: Step, nodes: dict[str, str]) -> None:
+        """What the hosts say themselves counts more, so a failure here is told and nothing else."""
+        try:
+            record_step(self.around.repository.root, step.id, nodes, digest=step.digest, run=self.around.run)
+        except Yk8sError as error:
+            self.around.write("note", text=str(error), level="error")
 
     def _set_aside(self, node: str, step: str, trouble: Trouble) -> None:
         self.around.write(
@@ -159,8 +176,6 @@ async def _guarded(work: Any, title: str) -> Outcome:
     try:
         outcome: Outcome = await work
     except Exception as error:
-        from yk8s_tui.errors import Yk8sError
-
         if isinstance(error, Yk8sError):
             return Outcome(error=Trouble(title, error.what, f"{error.where} {error.why}".strip(), error.hint))
         import traceback

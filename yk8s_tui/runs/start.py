@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from yk8s_tui.errors import LockedError, UsageError, Yk8sError
 from yk8s_tui.models.plan import Plan
@@ -85,7 +85,7 @@ def spawn_engine(directory: Path) -> subprocess.Popen[bytes]:
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     }
-    with (directory / "engine.out").open("ab") as out, (directory / "engine.err").open("ab") as err:
+    with _private(directory / "engine.out") as out, _private(directory / "engine.err") as err:
         return subprocess.Popen(
             [sys.executable, "-m", "yk8s_tui.runs.engine", str(directory)],
             stdin=subprocess.DEVNULL,
@@ -95,6 +95,10 @@ def spawn_engine(directory: Path) -> subprocess.Popen[bytes]:
             env=environment,
             start_new_session=True,
         )
+
+
+def _private(path: Path) -> IO[bytes]:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
 
 
 def list_runs(root: Path) -> list[RunSummary]:

@@ -32,6 +32,8 @@ class Surroundings:
     redactor: Redactor
     workspace: Workspace
     write: Write
+    cannot_write: Callable[[OSError], None]
+    """Tell that something of the run could not be written: the run ends."""
     accelerator: dict[str, str] = field(default_factory=dict)
     """Settings that switch the accelerator on; emptied when it turned out not to work here."""
     inventory_file: Path = Path()
