@@ -132,7 +132,7 @@ def test_the_inventory_is_one_that_ansible_reads(tmp_path: Path) -> None:
     before = path.stat().st_ino
     write_inventory(repository.root, Inventory(nodes=nodes), ())
     assert path.stat().st_ino == before
-    assert not (path.parent / "group_vars/all/trampoline.yaml").exists()
+    assert (path.parent / "group_vars/all/trampoline.yaml").exists(), "a plan without a layer says nothing about it"
     program = shutil.which("ansible-inventory") or str(Path(".venv/bin/ansible-inventory").absolute())
     done = subprocess.run(
         [program, "-i", str(path), "-i", str(repository.root / "k8s-custom" / "inventory"), "--list"],

@@ -8,6 +8,7 @@ from yk8s_tui.backends.base import HarbourEvent
 from yk8s_tui.backends.registry import harbour_for
 from yk8s_tui.errors import ConsentError, PartialError, PreflightError, UsageError
 from yk8s_tui.models.plan import Plan
+from yk8s_tui.repository.ansible_files import write_inventory
 from yk8s_tui.repository.repository import Repository
 from yk8s_tui.runs.start import start_run
 
@@ -76,7 +77,11 @@ def start(
     consents: tuple[tuple[str, str], ...] = (),
     waivers: Mapping[str, str] | None = None,
 ) -> str:
-    """Start a run of this plan in a process of its own; returns the run's id."""
+    """Start a run of this plan in a process of its own; returns the run's id.
+
+    The inventory of the cluster repository is written first, for the operator's own Ansible commands.
+    """
+    write_inventory(repository.root, plan.inventory, [planned.step for planned in plan.steps])
     return start_run(repository.root, plan, by=by, consents=consents, waivers=dict(waivers or {}))
 
 
