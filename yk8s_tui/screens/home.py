@@ -81,7 +81,7 @@ shows what would be done and does nothing by itself. A run goes on when this pro
         """Attach at once when that was asked for; else read the list."""
         if self.attach and self.cluster:
             self._show_run(self.cluster, self.attach)
-        self.call_after_refresh(self.load)
+        self.set_timer(0.02, self.load)
 
     def on_screen_resume(self) -> None:
         """Coming back: things may have changed."""
@@ -123,13 +123,13 @@ shows what would be done and does nothing by itself. A run goes on when this pro
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that make no sense for the chosen row are not offered."""
+        if action not in ("open", "forget", "edit", "last"):
+            return True
+        if self.chosen is None:
+            return False
         from yk8s_tui.screens.home_data import ClusterRow
 
-        if action in ("edit", "last"):
-            return isinstance(self.chosen, ClusterRow) if self._arrived else False
-        if action in ("open", "forget"):
-            return bool(self._arrived and self.chosen)
-        return True
+        return action in ("open", "forget") or isinstance(self.chosen, ClusterRow)
 
     @on(OptionList.OptionHighlighted)
     def _moved(self) -> None:

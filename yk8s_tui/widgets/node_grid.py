@@ -15,8 +15,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from yk8s_tui.runs.views import Failure, NodeState
-from yk8s_tui.widgets.node_cells import by_trouble, failures_first, matches, pane_lines, pane_title, state_of
-from yk8s_tui.widgets.symbols import STATES, cut, symbol, table
+from yk8s_tui.widgets.node_cells import by_trouble, failures_first, matches
+from yk8s_tui.widgets.node_paint import Drawn, cell, draw, pane
+from yk8s_tui.widgets.symbols import STATES
 
 PANE_WIDTH = 26
 """Columns a large pane needs at least."""
@@ -25,10 +26,6 @@ PANE_HEIGHT = 6
 PANE_TALLEST = 12
 
 _STYLES = (*STATES, "name", "muted", "text", "changed", "frame", "chosen", "cursor")
-_LIGHT = ("┌", "─", "┐", "│", "└", "┘")
-_HEAVY = ("┏", "━", "┓", "┃", "┗", "┛")
-_PLAIN = ("+", "-", "+", "|", "+", "+")
-_PLAIN_HEAVY = ("#", "=", "#", "#", "#", "#")
 
 
 class NodeGrid(ScrollView, can_focus=True):
@@ -74,20 +71,54 @@ class NodeGrid(ScrollView, can_focus=True):
         self.cell = Size(PANE_WIDTH, PANE_HEIGHT)
         self.dense = False
         self._styles: dict[str, Style] = {}
+        self._drawn: dict[int, Drawn] = {}
+        """What is on screen, by place."""
 
     # Feeding
 
     def show(self, nodes: Sequence[NodeState], failures: Mapping[str, Failure], now: float) -> None:
-        """Take the state as it is now and paint it."""
+        """Take the state as it is now, and paint what looks different."""
         self.all, self.failures, self.now = nodes, failures, now
+        before = (self.columns, self.cell, self.dense, self.virtual_size)
         self.arrange_nodes()
-        self.refresh()
+        old, self._drawn = self._drawn, self._draw_visible()
+        if before != (self.columns, self.cell, self.dense, self.virtual_size):
+            self.refresh()
+        elif changed := [place for place, drawn in self._drawn.items() if old.get(place) != drawn]:
+            self.refresh(*{self._region(place) for place in changed})
+        elif len(old) != len(self._drawn):
+            self.refresh()
+
+    def _visible(self) -> range:
+        """Places of the nodes that are on screen."""
+        height = self.cell.height
+        first = (self.scroll_offset.y // height) * self.columns
+        last = ((self.scroll_offset.y + self.size.height - 1) // height + 1) * self.columns
+        return range(first, min(last, len(self.nodes)))
+
+    def _draw_visible(self) -> dict[int, Drawn]:
+        return {place: self._draw(place) for place in self._visible()}
+
+    def _draw(self, place: int) -> Drawn:
+        node = self.nodes[place]
+        under = node.name == self.cursor
+        failure = self.failures.get(node.name)
+        return draw(node, failure, self.now, self.cell, under=under, dense=self.dense)
+
+    def _region(self, place: int) -> Region:
+        """Where a node is painted; a whole line for cells, as they are small."""
+        row, column = divmod(place, self.columns)
+        width, height = self.cell
+        top = row * height - self.scroll_offset.y
+        return (
+            Region(0, top, self.size.width, 1) if self.dense else Region(column * width, top, width, height)
+        )
 
     def filter_by(self, text: str) -> None:
         """Show only nodes that match every word."""
         self.words = tuple(text.lower().split())
         self.arrange_nodes()
-        self.refresh()
+        self.repaint()
 
     def arrange_nodes(self) -> None:
         """Filter, choose panes or cells, and order."""
@@ -121,6 +152,7 @@ class NodeGrid(ScrollView, can_focus=True):
         """Other panes may fit now."""
         self.arrange_nodes()
         self._follow_cursor()
+        self.repaint()
 
     # Cursor
 
@@ -136,7 +168,7 @@ class NodeGrid(ScrollView, can_focus=True):
         self.cursor = self.nodes[position].name
         self._follow_cursor()
         self.post_message(self.Moved(self.cursor))
-        self.refresh()
+        self.show(self.all, self.failures, self.now)
 
     def _follow_cursor(self) -> None:
         position = self.position
@@ -181,6 +213,16 @@ class NodeGrid(ScrollView, can_focus=True):
 
     # Painting
 
+    def repaint(self) -> None:
+        """Paint everything."""
+        self._drawn = self._draw_visible()
+        self.refresh()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Other nodes are on screen now."""
+        super().watch_scroll_y(old_value, new_value)
+        self._drawn = self._draw_visible()
+
     def notify_style_update(self) -> None:
         """Colours changed: forget the styles."""
         self._styles.clear()
@@ -196,44 +238,11 @@ class NodeGrid(ScrollView, can_focus=True):
         """One row of the terminal."""
         width = self.size.width
         row, line = divmod(y + self.scroll_offset.y, self.cell.height)
-        first = row * self.columns
         segments: list[Segment] = []
-        for node in self.nodes[first : first + self.columns]:
-            segments += self._cell(node) if self.dense else self._pane(node, line)
+        for place in range(row * self.columns, min((row + 1) * self.columns, len(self.nodes))):
+            drawn = self._drawn.get(place) or self._draw(place)
+            if self.dense:
+                segments += cell(drawn, self.cell.width, self._style)
+            else:
+                segments += pane(drawn, line, self.cell, self._style)
         return Strip(segments).adjust_cell_length(width, self._style("")).crop(0, width)
-
-    def _cell(self, node: NodeState) -> list[Segment]:
-        state = state_of(node)
-        under = node.name == self.cursor
-        room = self.cell.width - 3
-        name = (
-            self._style("cursor")
-            if under
-            else self._style(state if state in ("failed", "warning") else "text")
-        )
-        return [
-            Segment(" " + symbol(state), self._style(state)),
-            Segment(" ", self._style("")),
-            Segment(cut(node.name, room), name),
-            Segment(" " * max(0, room - len(node.name)), self._style("")),
-        ]
-
-    def _pane(self, node: NodeState, line: int) -> list[Segment]:
-        width, height = self.cell
-        under = node.name == self.cursor
-        light, heavy = (_PLAIN, _PLAIN_HEAVY) if table()["ok"] == "v" else (_LIGHT, _HEAVY)
-        left, flat, right, side, bottom_left, bottom_right = heavy if under else light
-        failed = state_of(node) == "failed"
-        frame = self._style("failed" if failed else "chosen" if under else "frame")
-        if line == 0:
-            title = pane_title(node, self.now)
-            used = sum(len(text) for text, _ in title)
-            parts = [Segment(f"{left} ", frame)]
-            parts += [Segment(text, self._style(style)) for text, style in title]
-            return [*parts, Segment(f" {flat * max(0, width - used - 4)}{right}", frame)]
-        if line == height - 1:
-            return [Segment(bottom_left + flat * (width - 2) + bottom_right, frame)]
-        lines = pane_lines(node, self.failures.get(node.name), self.now, width - 4, height - 2)
-        text, style = lines[line - 1] if line <= len(lines) else ("", "text")
-        text = cut(text, width - 4).ljust(width - 4)
-        return [Segment(f"{side} ", frame), Segment(text, self._style(style)), Segment(f" {side}", frame)]

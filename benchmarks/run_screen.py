@@ -1,0 +1,268 @@
+"""The run screen under load: 1,000 nodes, 5 updates a second each, in a real terminal (a pty).
+
+Prints CPU of one core, the time from a key to the paint that answers it, and the memory after a journal of
+a million events. Targets: 15 %, 50 ms (p95), 300 MB.
+
+    python benchmarks/run_screen.py [--nodes 1000] [--rate 5] [--seconds 20] [--history 1000000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+TARGETS = {"cpu": 15.0, "key": 50.0, "memory": 300.0}
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def prepare(root: Path, nodes: int) -> tuple[Path, list[str]]:
+    """A run directory whose journal has begun."""
+    directory = root / "runs" / "20251124-160000-bench"
+    directory.mkdir(parents=True)
+    names = [f"w{number:04}" for number in range(nodes)]
+    about = {
+        "id": directory.name,
+        "number": 1,
+        "operation": "apply",
+        "started": time.time(),
+        "by": "bench",
+        "format": 1,
+        "cluster": "bench",
+        "consents": [],
+        "waivers": {},
+    }
+    (directory / "run.json").write_text(json.dumps(about))
+    return directory, names
+
+
+class Writer:
+    """Appends events as the engine would, at a given rate."""
+
+    def __init__(self, directory: Path, names: list[str]) -> None:
+        self.file = (directory / "journal.jsonl").open("a", buffering=1 << 16)
+        self.names = names
+        self.seq = 0
+
+    def write(self, kind: str, **fields: object) -> None:
+        self.seq += 1
+        event = {"v": 1, "seq": self.seq, "t": round(time.time(), 3), "type": kind} | fields
+        self.file.write(json.dumps(event, separators=(",", ":")) + "\n")
+
+    def begin(self) -> None:
+        nodes = [{"name": n, "roles": ["worker"], "address": "10.0.0.1"} for n in self.names]
+        steps = [{"id": "k8s-base.prepare", "layer": "k8s-base", "title": "prepare", "nodes": self.names}]
+        self.write(
+            "run_started", run="bench", cluster="bench", operation="apply", by="b", nodes=nodes, steps=steps
+        )
+        self.write("step_started", step="k8s-base.prepare", nodes=self.names, digest="d")
+
+    def update(self, number: int) -> None:
+        name = self.names[number % len(self.names)]
+        common = {"step": "k8s-base.prepare", "node": name, "task": f"task {number % 40}"}
+        if number % 2:
+            self.write(
+                "node_result",
+                result="changed" if number % 7 == 0 else "ok",
+                seconds=0.2,
+                message="",
+                **common,
+            )
+        else:
+            self.write("node_task", **common)
+
+    def history(self, events: int) -> None:
+        for number in range(events):
+            self.update(number)
+        self.file.flush()
+
+    def stream(self, rate: int, stop: threading.Event) -> None:
+        number, begun = 0, time.monotonic()
+        while not stop.is_set():
+            due = int((time.monotonic() - begun) * rate)
+            while number < due:
+                self.update(number)
+                number += 1
+            self.file.flush()
+            stop.wait(0.02)
+
+
+class Terminal:
+    """The screen in a process of its own, on a pty that is drained all the time."""
+
+    def __init__(self, root: Path, run: str, columns: int, rows: int) -> None:
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        code = (
+            "import sys; from pathlib import Path; from yk8s_tui.app import Yk8sApp;"
+            f"Yk8sApp(Path({str(root)!r}), {run!r}).run()"
+        )
+        environment = os.environ | {
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+            "PYTHONPATH": str(ROOT),
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=environment,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.received = 0
+        self.seen = bytearray()
+        self.lock = threading.Condition()
+        threading.Thread(target=self._drain, daemon=True).start()
+
+    def _drain(self) -> None:
+        while True:
+            try:
+                select.select([self.master], [], [])
+                data = os.read(self.master, 1 << 16)
+            except OSError:
+                return
+            with self.lock:
+                self.received += len(data)
+                self.seen += data
+                del self.seen[:-200_000]
+                self.lock.notify_all()
+
+    def wait_for(self, text: bytes, seconds: float) -> float:
+        """Seconds until the text has been painted."""
+        begun = time.monotonic()
+        with self.lock:
+            while text not in self.seen:
+                left = seconds - (time.monotonic() - begun)
+                if left <= 0:
+                    raise TimeoutError(text.decode())
+                self.lock.wait(left)
+        return time.monotonic() - begun
+
+    def press(self, key: bytes, answer: bytes) -> float:
+        """Seconds from a key to the paint with the answer."""
+        with self.lock:
+            self.seen.clear()
+        os.write(self.master, key)
+        return self.wait_for(answer, 10)
+
+    def cpu(self) -> float:
+        """Seconds of CPU so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def memory(self) -> float:
+        """Highest resident memory so far, MB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+    def close(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(10)
+
+
+def keys(terminal: Terminal, count: int) -> list[float]:
+    """Latency of cursor moves: the pane below the grid names the node under the cursor."""
+    found = []
+    for number in range(count):
+        right = number % 2 == 0
+        found.append(terminal.press(b"\x1b[C" if right else b"\x1b[D", b"w0001 " if right else b"w0000 "))
+        threading.Event().wait(0.05)
+    return found
+
+
+def under_load(nodes: int, rate: int, seconds: float) -> tuple[float, float, float]:
+    """CPU in percent of one core, key to paint p95 in ms, kB/s sent to the terminal."""
+    with tempfile.TemporaryDirectory() as place:
+        directory, names = prepare(Path(place), nodes)
+        writer = Writer(directory, names)
+        writer.begin()
+        writer.file.flush()
+        from yk8s_tui.runs.alive import hold
+
+        engine = hold(directory)
+        terminal = Terminal(Path(place), directory.name, 120, 40)
+        try:
+            terminal.wait_for(b"w0000", 30)
+            stop = threading.Event()
+            thread = threading.Thread(target=writer.stream, args=(nodes * rate, stop))
+            thread.start()
+            threading.Event().wait(2)
+            cpu, sent, begun = terminal.cpu(), terminal.received, time.monotonic()
+            threading.Event().wait(seconds)
+            span = time.monotonic() - begun
+            share = 100 * (terminal.cpu() - cpu) / span
+            traffic = (terminal.received - sent) / span / 1000
+            latency = keys(terminal, 60)
+            stop.set()
+            thread.join()
+        finally:
+            terminal.close()
+            os.close(engine)
+    return share, 1000 * statistics.quantiles(latency, n=20)[18], traffic
+
+
+def with_history(nodes: int, events: int) -> tuple[float, float]:
+    """Memory in MB, and seconds until the screen shows a run with so many events."""
+    with tempfile.TemporaryDirectory() as place:
+        directory, names = prepare(Path(place), nodes)
+        writer = Writer(directory, names)
+        writer.begin()
+        writer.history(events)
+        terminal = Terminal(Path(place), directory.name, 120, 40)
+        try:
+            shown = terminal.wait_for(b"w0000", 180)
+            threading.Event().wait(2)
+            return terminal.memory(), shown
+        finally:
+            terminal.close()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--nodes", type=int, default=1000)
+    parser.add_argument("--rate", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--history", type=int, default=1_000_000)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    cpu, key, traffic = under_load(given.nodes, given.rate, given.seconds)
+    memory, shown = with_history(given.nodes, given.history)
+    figures = {"cpu": cpu, "key": key, "memory": memory}
+    if given.json:
+        print(json.dumps(figures | {"attach_seconds": shown, "kb_per_second": traffic, "targets": TARGETS}))
+    else:
+        load = os.getloadavg()[0]
+        print(
+            f"{given.nodes} nodes x {given.rate} updates/s for {given.seconds:.0f} s (load average {load:.1f})"
+        )
+        print(f"  CPU of one core      {cpu:7.1f} %   target {TARGETS['cpu']:.0f} %")
+        print(f"  key to paint, p95    {key:7.1f} ms  target {TARGETS['key']:.0f} ms")
+        print(f"  sent to the terminal {traffic:7.1f} kB/s")
+        print(f"{given.history:,} events in the journal")
+        print(f"  memory               {memory:7.1f} MB  target {TARGETS['memory']:.0f} MB")
+        print(f"  until it is shown    {shown:7.1f} s")
+    return 0 if all(figures[name] <= TARGETS[name] for name in TARGETS) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
