@@ -14,6 +14,7 @@ import sys
 from host_facts import facts, output, read
 
 RECEIPTS = "/var/lib/yk8s/receipts/*.json"
+FIREWALL = "/var/lib/yk8s/firewall.json"
 
 
 def receipts():
@@ -83,9 +84,7 @@ def unit_drift(name, wanted, states):
     """How a unit differs from what was claimed: `active`, `inactive`, `enabled`, `disabled`, `masked`."""
     fields = states.get(name if "." in name else name + ".service", {})
     is_ = [fields.get(key, "") for key in ("ActiveState", "UnitFileState", "SubState", "LoadState")]
-    if wanted in is_ or (
-        wanted in ("inactive", "absent", "stopped") and fields.get("LoadState") == "not-found"
-    ):
+    if wanted in is_ or (wanted in ("inactive", "absent", "stopped") and fields.get("LoadState") == "not-found"):
         return None
     return f"{name} is {is_[0] or 'missing'} instead of {wanted}"
 
@@ -107,12 +106,26 @@ def package_drift(name, wanted, versions):
     return f"package {name} is {is_ or 'missing'} instead of {wanted or 'installed'}"
 
 
+def table_drift(name):
+    """How a firewall table differs from the rules that were confirmed last; None when it does not."""
+    listed = output("nft", "--stateless", "list", "table", *name.split())
+    if not listed.strip():
+        return f"firewall table {name} is not loaded"
+    try:
+        confirmed = json.loads(read(FIREWALL, "{}")).get("table")
+    except ValueError:
+        return FIREWALL + " is torn"
+    differs = confirmed and hashlib.sha256(listed.encode()).hexdigest() != confirmed
+    return f"firewall table {name} was changed by hand" if differs else None
+
+
 def drift(claims, states, versions):
     """Everything that is not as one receipt claims."""
     found = [file_drift(path, claim) for path, claim in claims.get("files", {}).items()]
     found += [path + " is there again" for path in claims.get("absent", ()) if os.path.lexists(path)]
     found += [sysctl_drift(name, value) for name, value in claims.get("sysctls", {}).items()]
     found += [unit_drift(name, value, states) for name, value in claims.get("units", {}).items()]
+    found += [table_drift(name) for name in claims.get("tables", {})]
     found += [package_drift(name, value, versions) for name, value in claims.get("packages", {}).items()]
     return [text for text in found if text]
 

@@ -119,7 +119,7 @@ def _run(*words):
 def fingerprint():
     """Identity of our table as the kernel has it now; empty when it is not loaded."""
     listed = nft("--stateless", "list", "table", *TABLE.split())
-    return hashlib.sha256(listed.stdout.encode()).hexdigest() if listed.returncode == 0 else ""
+    return hashlib.sha256(listed.stdout.strip().encode()).hexdigest() if listed.returncode == 0 else ""
 
 
 def wanted_files(options):
@@ -231,9 +231,7 @@ def load(module, files, result):
     loaded = nft("-f", name)
     if loaded.returncode:
         disarm()
-        raise Refused(
-            "the rules cannot be loaded, the former ones are in force; nft says: " + _short(loaded.stdout)
-        )
+        raise Refused("the rules cannot be loaded, the former ones are in force; nft says: " + _short(loaded.stdout))
     with open(os.path.join(WORK, "loaded"), "w", encoding="utf-8") as file:
         file.write(fingerprint())
 
@@ -311,6 +309,7 @@ def claim(options, files):
     present = {path for path, text in files.items() if text is not None}
     receipt.add("files", {path: {"sha256": sha256_of(path), "mode": mode_of(path)} for path in present})
     receipt.add("absent", [path for path, text in files.items() if text is None])
+    receipt.add("tables", {TABLE: ""})
     if DROPIN in files:
         receipt.add("units", {SERVICE: "active"})
     if options["done"]:
@@ -333,8 +332,7 @@ def act(module, files):
     different = differences(files)
     result = {"changed": bool(different) or not in_force() or (DROPIN in files and not served())}
     result["diff"] = [
-        {"before_header": p, "after_header": p, "before": read(p) or "", "after": files[p] or ""}
-        for p in different
+        {"before_header": p, "after_header": p, "before": read(p) or "", "after": files[p] or ""} for p in different
     ]
     if result["changed"] and module.check_mode:
         check_only(files)

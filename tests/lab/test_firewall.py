@@ -1,0 +1,111 @@
+"""Firewall rules that cut the operator off are taken back; tables of others are left alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+
+import pytest
+
+from tests.lab.conftest import LabCluster, MakeLab, wait_until
+from tests.lab.frontends import apply, journal, trampoline, vip
+from yk8s_tui.models.plan import Plan
+from yk8s_tui.operations.plan import make_plan
+from yk8s_tui.runs.start import run_directory, start_run
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def cluster(make_lab: MakeLab) -> LabCluster:
+    return trampoline(make_lab)
+
+
+def reachable(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def firewall_plan(cluster: LabCluster, sources: list[str], seconds: int) -> Plan:
+    """A plan with only the firewall, which lets SSH in from these sources alone."""
+    plan = asyncio.run(make_plan(cluster.repository, layers=["trampoline"], full=True))
+    steps = []
+    for planned in plan.steps:
+        if planned.step.id == "trampoline.firewall":
+            variables = json.loads(json.dumps(planned.step.variables))
+            variables["nftables_openings"][0]["sources"] = sources
+            variables["nftables_rollback_seconds"] = seconds
+            step = planned.step.model_copy(update={"variables": variables, "digest": "other", "needs": ()})
+            steps.append(planned.model_copy(update={"step": step}))
+    return plan.model_copy(update={"steps": tuple(steps)})
+
+
+def run(cluster: LabCluster, plan: Plan) -> list[dict[str, object]]:
+    directory = run_directory(cluster.root, start_run(cluster.root, plan, by="test"))
+    wait_until(lambda: "run_finished" in (directory / "journal.jsonl").read_text(), 120, "the run ends")
+    return journal(cluster)
+
+
+def test_rules_that_cut_ssh_off_are_taken_back(cluster: LabCluster) -> None:
+    rules = cluster.exec("fe1", "nft -s list table inet yk8s").stdout
+    files = cluster.exec("fe1", "cat /etc/nftables.conf /etc/nftables.d/*").stdout
+    events = run(cluster, firewall_plan(cluster, ["192.0.2.0/24"], 8))
+    assert events[-1]["result"] == "failed"
+    aside = [e for e in events if e["type"] == "node_set_aside"]
+    assert {e["node"] for e in aside} == {"fe1", "fe2"}
+    assert "cut SSH off" in str(aside[0]["reason"])
+    assert "ssh_allowed_sources" in str(aside[0]["reason"])
+    assert sorted(cluster.exec("fe1", "nft -s list table inet yk8s").stdout.split()) == sorted(rules.split())
+    assert cluster.exec("fe1", "cat /etc/nftables.conf /etc/nftables.d/*").stdout == files
+    assert reachable(cluster.inventory.node("fe1").address, 22)
+    apply(cluster)
+
+
+def test_rules_that_do_not_parse_are_never_loaded(cluster: LabCluster) -> None:
+    rules = cluster.exec("fe1", "nft -s list table inet yk8s").stdout
+    events = run(cluster, firewall_plan(cluster, ["not-a-network"], 8))
+    assert events[-1]["result"] == "failed"
+    assert "not valid" in json.dumps(events)
+    assert cluster.exec("fe1", "nft -s list table inet yk8s").stdout == rules
+    apply(cluster)
+
+
+def test_only_what_is_listed_comes_in_and_other_tables_stay(cluster: LabCluster) -> None:
+    address = cluster.inventory.node("fe1").address
+    cluster.exec("fe1", "nft add table ip others; nft add chain ip others mine")
+    serve = "import socket as s; l=s.create_server(('',9099)); l.settimeout(60); l.accept()"
+    cluster.exec("fe1", f'systemd-run --unit=listener --collect python3 -c "{serve}"')
+    wait_until(lambda: ":9099" in cluster.exec("fe1", "ss -ltnH").stdout, 10, "the listener is up")
+    assert not reachable(address, 9099)
+    cluster.repository.update({"trampoline.firewall_rules": [{"port": 9099, "comment": 'a "test"; accept'}]})
+    try:
+        apply(cluster)
+        assert reachable(address, 9099)
+        assert reachable(vip(cluster), 22)
+        cluster.exec("fe1", "systemctl stop nftables && systemctl start nftables")
+        assert "chain mine" in cluster.exec("fe1", "nft list table ip others").stdout
+    finally:
+        cluster.repository.update({"trampoline.firewall_rules": None})
+        cluster.exec("fe1", "systemctl stop listener; nft delete table ip others", check=False)
+    apply(cluster)
+    assert not reachable(address, 9099)
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [("nft flush ruleset", "is not loaded"), ("nft add rule inet yk8s openings accept", "was changed by hand")],
+)
+def test_rules_changed_by_hand_are_seen_and_put_right(cluster: LabCluster, damage: str, reason: str) -> None:
+    cluster.exec("fe2", damage)
+    planned = json.loads(cluster.cli("plan", "--layer", "trampoline", "--json").stdout)
+    assert [s["reason"] for s in planned["steps"] if s["step"]["id"] == "trampoline.firewall"] == [
+        f"fe2: drift: firewall table inet yk8s {reason}"
+    ]
+    apply(cluster)
+    listed = cluster.exec("fe2", "nft list table inet yk8s").stdout
+    assert "policy drop" in listed
+    assert "\t\taccept\n" not in listed

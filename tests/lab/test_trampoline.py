@@ -1,0 +1,105 @@
+"""The trampoline on real frontends: applied, unchanged the second time, hardened, mended."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from tests.lab.conftest import LabCluster, MakeLab
+from tests.lab.frontends import apply, holders, journal, trampoline, vip
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def cluster(make_lab: MakeLab) -> LabCluster:
+    return trampoline(make_lab)
+
+
+def changed(events: list[dict[str, object]]) -> list[tuple[object, object]]:
+    return [(e["step"], e["task"]) for e in events if e["type"] == "node_result" and e["result"] == "changed"]
+
+
+def test_everything_runs_once_and_every_frontend_answers(cluster: LabCluster) -> None:
+    results = {e["step"]: e["result"] for e in journal(cluster) if e["type"] == "step_finished"}
+    assert results["trampoline.verify"] == "ok"
+    assert len(holders(cluster)) == 1
+
+
+def test_the_second_run_has_nothing_to_do_but_to_verify(cluster: LabCluster) -> None:
+    events = apply(cluster)
+    assert [e["step"] for e in events if e["type"] == "step_started"] == ["trampoline.verify"]
+
+
+def test_running_everything_again_changes_nothing(cluster: LabCluster) -> None:
+    events = apply(cluster, "--full")
+    assert len([e for e in events if e["type"] == "step_finished"]) >= 4
+    assert changed(events) == []
+
+
+def test_check_mode_changes_nothing_on_a_fresh_host_and_a_configured_one(cluster: LabCluster) -> None:
+    cluster.exec("fe2", "printf 'x' >> /etc/haproxy/haproxy.cfg")
+    before = cluster.exec("fe2", "cat /etc/haproxy/haproxy.cfg; ls -la /var/lib/yk8s/receipts").stdout
+    events = apply(cluster, "--check")
+    assert ("trampoline.balance", "trampoline_balance : Write the configuration of HAProxy and keepalived") in changed(
+        events
+    )
+    assert cluster.exec("fe2", "cat /etc/haproxy/haproxy.cfg; ls -la /var/lib/yk8s/receipts").stdout == before
+    apply(cluster)
+
+
+def test_what_was_changed_by_hand_is_seen_and_mended(cluster: LabCluster) -> None:
+    cluster.exec("fe1", "rm /etc/sysctl.d/90-yk8s-trampoline.conf && sysctl -qw net.ipv4.ip_nonlocal_bind=0")
+    planned = json.loads(cluster.cli("plan", "--layer", "trampoline", "--json").stdout)
+    reasons = {s["step"]["id"]: s["reason"] for s in planned["steps"]}
+    assert "90-yk8s-trampoline.conf is missing" in reasons["trampoline.base"]
+    apply(cluster)
+    assert cluster.exec("fe1", "sysctl -n net.ipv4.ip_nonlocal_bind").stdout.strip() == "1"
+
+
+def test_sshd_takes_keys_only_and_this_key_still_works(cluster: LabCluster) -> None:
+    said = cluster.exec("fe1", "/usr/sbin/sshd -T").stdout
+    settings = dict(line.split(" ", 1) for line in said.splitlines() if " " in line)
+    assert settings["passwordauthentication"] == "no"
+    assert settings["kbdinteractiveauthentication"] == "no"
+    assert settings["permitrootlogin"] in ("without-password", "prohibit-password")
+    assert "hmac-sha1" not in settings["macs"]
+    assert "cbc" not in settings["ciphers"]
+    address = cluster.inventory.node("fe1").address
+    refused = subprocess.run(
+        ["ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "PubkeyAuthentication=no", "-o",
+         f"UserKnownHostsFile={cluster.root / 'state/known_hosts'}", f"root@{address}", "true"],
+        capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert "Permission denied (publickey)" in refused.stderr
+
+
+def test_statistics_are_on_a_socket_of_root_and_on_no_port(cluster: LabCluster) -> None:
+    listening = cluster.exec("fe1", "ss -ltnH").stdout
+    assert "127.0.0.1:6669" in listening
+    assert {line.split()[3].rsplit(":", 1)[1] for line in listening.splitlines()} <= {"22", "6669"}
+    assert cluster.exec("fe1", "stat -c '%a %U' /run/haproxy/admin.sock").stdout.strip() == "600 root"
+
+
+def test_secrets_are_not_in_the_result_of_a_task(cluster: LabCluster) -> None:
+    password = (cluster.root / "secrets/vrrp_password").read_text().strip()
+    assert len(password) == 8
+    assert password in cluster.exec("fe1", "cat /etc/keepalived/keepalived.conf").stdout
+    for path in cluster.root.glob("runs/**/*"):
+        if path.is_file():
+            assert password.encode() not in path.read_bytes(), path
+
+
+def test_a_claimed_vip_without_a_holder_fails_the_verification(cluster: LabCluster) -> None:
+    for name in ("fe1", "fe2"):
+        cluster.exec(name, "mkdir -p /run/yk8s && touch /run/yk8s/frontend-maintenance")
+    try:
+        done = cluster.cli("apply", "--layer", "trampoline", "--yes")
+        assert done.returncode == 1
+        assert f"nobody holds the VIP {vip(cluster)}" in done.stdout
+    finally:
+        for name in ("fe1", "fe2"):
+            cluster.exec(name, "rm /run/yk8s/frontend-maintenance")
+    apply(cluster)
