@@ -19,9 +19,9 @@ MARKER = 'read -r _ _ _ _ g _ </proc/$$/stat; echo "yk8s-group $g" >&2\n'
 GROUP = re.compile(rb"yk8s-group (\d+)\n")
 
 END = """\
-kill -TERM -- -{group} 2>/dev/null
-for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 -- -{group} 2>/dev/null || exit 0; sleep 0.2; done
-kill -KILL -- -{group} 2>/dev/null
+kill -TERM -{group} 2>/dev/null
+for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 -{group} 2>/dev/null || exit 0; sleep 0.2; done
+kill -KILL -{group} 2>/dev/null
 """
 
 END_SECONDS = 5.0
@@ -80,19 +80,26 @@ async def execute(
     """
     process = await connection.create_process(line, encoding=None)
     errors = _Errors()
+    reading = asyncio.ensure_future(errors.collect(process.stderr))
     try:
         async with asyncio.timeout(timeout):
-            out, _, _ = await asyncio.gather(
-                process.stdout.read(), errors.collect(process.stderr), _send(process.stdin, feed)
-            )
+            out, _ = await asyncio.gather(process.stdout.read(), _send(process.stdin, feed))
+            await reading
             await process.wait_closed()
     except (TimeoutError, asyncio.CancelledError):
-        if errors.group:
-            await _bounded(end(END.format(group=errors.group)))
+        await _bounded(_end(errors, end))
         raise
     finally:
+        reading.cancel()
         process.close()
     return Completed(_status(process.exit_status, process.returncode), bytes(out), errors.text)
+
+
+async def _end(errors: _Errors, end: End) -> None:
+    """End a command; one that has only just begun (sudo takes its time) has yet to name its group."""
+    await errors.begun.wait()
+    if errors.group:
+        await end(END.format(group=errors.group))
 
 
 async def _bounded(ending: Awaitable[None]) -> None:
@@ -119,12 +126,15 @@ class _Errors:
     def __init__(self) -> None:
         self.raw = b""
         self.group = ""
+        self.begun = asyncio.Event()
 
     async def collect(self, stream: asyncssh.SSHReader[bytes]) -> None:
         while chunk := await stream.read(65536):
             self.raw += chunk
             if not self.group and (found := GROUP.search(self.raw)):
                 self.group = found[1].decode()
+                self.begun.set()
+        self.begun.set()
 
     @property
     def text(self) -> bytes:

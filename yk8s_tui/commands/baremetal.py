@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from yk8s_tui.backends.node_sources import ParsedNodes
     from yk8s_tui.models.config import Config
     from yk8s_tui.models.harbours import BareMetalNode
+    from yk8s_tui.repository.repository import Repository
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -39,9 +40,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="pin anew although another key is pinned",
     )
     pin.set_defaults(run=run_pin)
-    reading = actions.add_parser(
-        "import", help="take nodes over from a table, inventory or SSH configuration"
-    )
+    reading = actions.add_parser("import", help="take nodes over from a table, inventory or SSH configuration")
     reading.add_argument("file", metavar="FILE", help="the list; - reads standard input")
     reading.add_argument("--dry-run", action="store_true", help="only show what was understood")
     reading.add_argument("--json", action="store_true", help="what was understood, as JSON")
@@ -75,9 +74,7 @@ def run_pin(args: argparse.Namespace) -> int:
         unknown = [name for name in unknown if name not in found]
         if unknown:
             raise UsageError(f"no machine is called {', '.join(unknown)}")
-        hosts = [
-            h for h in found.values() if not chosen or h.name in chosen or h.name.startswith("jump host")
-        ]
+        hosts = [h for h in found.values() if not chosen or h.name in chosen or h.name.startswith("jump host")]
         plan = plan_pins(known_hosts, hosts, replace=args.replace)
         if not plan.new and not plan.replaced:
             break
@@ -110,12 +107,11 @@ def run_import(args: argparse.Namespace) -> int:
     if args.dry_run:
         return ExitCode.DONE
     repository = Repository(cluster_directory(args))
-    old = repository.load().harbour.baremetal.nodes
+    old = _present(repository)
     nodes, changes = merge(old, parsed.nodes)
-    if changes:
-        repository.update({"harbour.baremetal.nodes": [_as_written(node) for node in nodes]})
+    left = _write(repository, nodes) if changes else []
     if not args.json:
-        print("\n".join(changes) if changes else "the configuration has them all already")
+        print("\n".join([*changes, *left]) if changes else "the configuration has them all already")
     return ExitCode.DONE
 
 
@@ -134,9 +130,7 @@ def merge(
         merged = known[node.name].model_copy(update={key: getattr(node, key) for key in given})
         if merged != known[node.name]:
             before, after = known[node.name].model_dump(mode="json"), merged.model_dump(mode="json")
-            told = ", ".join(
-                f"{key} {before[key]} -> {after[key]}" for key in after if before[key] != after[key]
-            )
+            told = ", ".join(f"{key} {before[key]} -> {after[key]}" for key in after if before[key] != after[key])
             changes.append(f"~ {node.name} {told}")
             known[node.name] = merged
     return tuple(known.values()), changes
@@ -204,6 +198,43 @@ def _confirm(yes: bool) -> None:
     print("Compare these fingerprints with what the machines' consoles show (ssh-keygen -lf FILE.pub).")
     if input("Pin them? Type yes: ").strip().lower() != "yes":
         raise ConsentError("nothing was pinned")
+
+
+def _write(repository: Repository, nodes: tuple[BareMetalNode, ...]) -> list[str]:
+    """Write the nodes; what is wrong elsewhere does not keep them out, and comes back as lines.
+
+    With the first nodes other keys become due, for example the VIP of two frontends.
+    """
+    from yk8s_tui.models.problems import InvalidConfig
+    from yk8s_tui.repository.editing import edit
+
+    changes = {"harbour.baremetal.nodes": [_as_written(node) for node in nodes]}
+    try:
+        repository.update(changes)
+    except InvalidConfig as error:
+        due = [problem for problem in error.problems if problem.severity == "error"]
+        if any(problem.key.startswith("harbour.baremetal") for problem in due):
+            raise
+        where = str(repository.config_path)
+        repository.write_config(edit(repository.config_text(), changes, where=where))
+        return [f"still to do: {p.key}: {p.message}" + (f"; {p.remedy}" if p.remedy else "") for p in due]
+    return []
+
+
+def _present(repository: Repository) -> tuple[BareMetalNode, ...]:
+    """The nodes of a configuration that need not be complete yet: without nodes it is not."""
+    import tomllib
+
+    from pydantic import ValidationError
+
+    from yk8s_tui.models.harbours import BareMetalNode
+
+    try:
+        content = tomllib.loads(repository.config_text())
+        nodes = content.get("harbour", {}).get("baremetal", {}).get("nodes", [])
+        return tuple(BareMetalNode.model_validate(node) for node in nodes)
+    except (tomllib.TOMLDecodeError, AttributeError, ValidationError):
+        return repository.load().harbour.baremetal.nodes
 
 
 def _as_written(node: BareMetalNode) -> dict[str, Any]:
