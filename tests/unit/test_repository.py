@@ -155,6 +155,26 @@ def test_syntax_errors_have_line_column_and_the_text(text: str, line: int, words
     assert problem.remedy
 
 
+def test_mistakes_on_several_lines_are_told_together() -> None:
+    text = """\
+[cluster]
+name demo
+harbour = lab
+name = "x"
+[kubernetes]
+version = "1.36.3
+version = "1.36.3"
+cni = "routed" x
+"""
+    assert [p.line for p in examine(text).problems] == [2, 3, 6, 8]
+
+
+def test_one_mistake_over_several_lines_is_one_problem() -> None:
+    (problem,) = examine("a = [1,\nb = 2\nc = 3\n[t]\nd = 4\n").problems
+    assert "still open" in problem.message
+    assert len(examine("[t\na = 1\n[u]\na = 2\n").problems) == 1
+
+
 def test_a_line_with_a_secret_is_not_shown() -> None:
     assert examine('password = "hunter2\n').problems[0].value == "(hidden)"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -56,6 +57,15 @@ _SYNTAX_WORDS = (
     ),
     ("Invalid hex value", "this is no character code", "\\u and 4 digits, or \\U and 8"),
 )
+
+
+_OF_ONE_LINE = tuple(
+    words for start, words, _ in _SYNTAX_WORDS if start.startswith(("Expected '='", "Cannot overwrite", "Invalid value",
+    "Illegal character", "Expected newline", "Unescaped"))
+)  # fmt: skip
+_PAIR = re.compile(r"\s*[A-Za-z0-9_.\"'-]+\s*(?:=|\s\w|$)")
+MOST_SYNTAX_PROBLEMS = 20
+"""After so many the file is something else than a configuration."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +123,8 @@ def examine(text: str, *, today: date | None = None) -> Reading:
     """Parse and check; never raises for what the text says."""
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        return Reading(text, None, (_syntax_problem(text, str(error)),), None)
+    except tomllib.TOMLDecodeError:
+        return Reading(text, None, tuple(_syntax_problems(text)), None)
     except RecursionError:
         deep = Problem(key=SYNTAX, message="lists or tables are nested too deep", remedy="a few levels are enough")
         return Reading(text, None, (deep,), None)
@@ -129,12 +139,32 @@ def _placed(problem: Problem, places: Layout) -> Problem:
     return problem.model_copy(update={"line": places.line_of(keys.split(problem.key)) if problem.key else 0})
 
 
+def _syntax_problems(text: str) -> Iterator[Problem]:
+    """The first error, and further ones behind it as long as a line can be left out without changing the others."""
+    lines = text.split("\n")
+    for _attempt in range(MOST_SYNTAX_PROBLEMS):
+        try:
+            tomllib.loads("\n".join(lines))
+        except tomllib.TOMLDecodeError as error:
+            problem = _syntax_problem("\n".join(lines), str(error))
+        except RecursionError:
+            return
+        else:
+            return
+        yield problem
+        if not problem.message.endswith(_OF_ONE_LINE) or not _PAIR.match(lines[problem.line - 1]):
+            return
+        lines[problem.line - 1] = ""
+
+
 def _syntax_problem(text: str, said: str) -> Problem:
     match = _PLACE.search(said)
     lines = text.split("\n")
     line = int(match.group(1)) if match and match.group(1) else max(1, len(text.rstrip("\n").split("\n")))
     column = f"column {match.group(2)}: " if match and match.group(2) else "at the end of the file: "
     reason = said[: match.start()] if match else said
+    if reason == "Invalid value" and match and match.group(2) and "=" not in lines[line - 1][: int(match.group(2)) - 1]:
+        return _at_line(line, column + "a list that began above is still open", "add its closing `]` above", lines)
     for start, words, remedy in _SYNTAX_WORDS:
         if reason.startswith(start):
             return _at_line(line, column + words, remedy, lines)
