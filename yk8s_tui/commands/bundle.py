@@ -68,9 +68,8 @@ def run_verify(args: argparse.Namespace) -> int:
     bundles = _chosen(args.bundle)
     for bundle in bundles:
         problems = bundle.verify()
-        print(
-            f"{'✗' if problems else '✓'} v{bundle.version} {bundle.architecture}, {len(bundle.files)} files: {bundle.root}"
-        )
+        mark = "✗" if problems else "✓"
+        print(f"{mark} v{bundle.version} {bundle.architecture}, {len(bundle.files)} files: {bundle.root}")
         for problem in problems:
             print(f"  {problem}", file=sys.stderr)
             code = ExitCode.FAILED

@@ -27,7 +27,7 @@ KSL = Layer(
 KMS = Layer(
     id="kms",
     title="Managed services",
-    why="What a managed cluster on OpenStack needs: load balancers, etcd backup to object storage, monitoring of the frontends.",
+    why="What a managed cluster on OpenStack needs: load balancers, etcd backup to object storage, monitoring.",
     requires=("k8s-base",),
     steps=_none,
 )
