@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
 import secrets
+import ssl
 import string
 import time
+import urllib.error
+import urllib.request
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.yk8s_host import RECEIPTS, STEP_OPTION, Receipt, write_atomic
@@ -106,6 +110,7 @@ seconds:
 KUBERNETES = "/etc/kubernetes"
 ADMIN = KUBERNETES + "/admin.conf"
 KUBELET = KUBERNETES + "/kubelet.conf"
+KUBELET_CERTIFICATE = "/var/lib/kubelet/pki/kubelet-client-current.pem"
 ETCD_DATA = "/var/lib/etcd/member"
 MEMBER = KUBERNETES + "/yk8s/member.json"
 """Says that this host was once a working part of a cluster; written after kubeadm succeeded."""
@@ -151,14 +156,46 @@ class Host:
         return os.path.exists(ADMIN) and self.kubectl("get", "--raw", "/readyz", server=server)[0] == 0
 
     def registered(self):
-        """Whether the API knows this node, asked with the node's own credentials; None when it does not answer."""
-        if not os.path.exists(KUBELET):
+        """Whether the API knows this node, asked with the node's own certificate; None when it does not answer."""
+        try:
+            with open(KUBELET, encoding="utf-8") as file:
+                text = file.read()
+        except FileNotFoundError:
             return False
-        code, _, err = self.kubectl("get", "node", self.options["name"], "-o", "name", kubeconfig=KUBELET)
-        if code == 0:
-            return True
-        gone = "NotFound" in err or "Unauthorized" in err or "x509" in err or "certificate" in err
-        return False if gone else None
+        server = re.search(r"server: (\S+)", text)
+        authority = re.search(r"certificate-authority-data: (\S+)", text)
+        if not server or not authority:
+            return False
+        try:
+            trust = ssl.create_default_context(cadata=base64.b64decode(authority.group(1)).decode())
+            trust.load_cert_chain(KUBELET_CERTIFICATE)
+            url = f"{server.group(1)}/api/v1/nodes/{self.options['name']}"
+            with urllib.request.urlopen(url, context=trust, timeout=10) as answer:
+                return answer.status == 200
+        except urllib.error.HTTPError as error:
+            return None if error.code >= 500 else False
+        except urllib.error.URLError as error:
+            return False if isinstance(error.reason, ssl.SSLCertVerificationError) else None
+        except FileNotFoundError:
+            return False
+        except (OSError, ValueError):
+            return None
+
+    def whole(self, registered):
+        """Whether this node does its part: kubelet registered, and on a control plane the API server, too."""
+        return bool(registered) and (not self.options["control_plane"] or self.api_ready(self.local))
+
+    def refuse_when_used(self):
+        """A cluster that other nodes have joined is not half-done, whatever the receipt says."""
+        if not self.options["control_plane"] or not self.api_ready(self.local):
+            return
+        names = self.kubectl("get", "nodes", "-o", "name", server=self.local)[1].split()
+        others = [name for name in names if name != "node/" + self.options["name"]]
+        if others and self.options["action"] == "init":
+            raise Refused(
+                f"{self.options['name']} was being initialised when a run ended, but {len(others)} other nodes are in "
+                "its cluster; nothing was changed. Look at the cluster before anything else"
+            )
 
     def touched(self):
         """Whether kubeadm has left anything here."""
@@ -174,6 +211,12 @@ class Host:
         if os.path.exists(MEMBER):
             os.unlink(MEMBER)
 
+    def kubelet_says(self):
+        """The last errors of kubelet: kubeadm itself only knows that it does not answer."""
+        words = ["journalctl", "--unit", "kubelet", "--lines", "40", "--output", "cat", "--no-pager"]
+        errors = [line for line in self.module.run_command(words)[1].splitlines() if re.match(r"E\d{4} |.*error", line)]
+        return "".join("\nkubelet: " + SECRETS.sub("***", line) for line in errors[-3:])
+
     def kubeadm(self, verb, documents):
         """Run kubeadm with a configuration that nobody else can read; seconds it took."""
         path = f"/run/yk8s-kubeadm-{secrets.token_hex(4)}.yaml"
@@ -186,7 +229,9 @@ class Host:
         begun = time.monotonic()
         try:
             write_atomic(path, text.encode(), mode=0o600)
-            self.run("kubeadm", *arguments, timeout=900, check=True)
+            code, out, err = self.run("kubeadm", *arguments, timeout=900)
+            if code:
+                raise Refused(f"kubeadm {verb}: " + told(out, err, code) + self.kubelet_says())
         finally:
             if os.path.exists(path):
                 os.unlink(path)
@@ -226,26 +271,29 @@ def look(host, receipt):
     options = host.options
     if not host.touched():
         return "absent"
-    registered = host.registered()
+    ours = bool(receipt and receipt.old)
+    begun = ours and receipt.old.get("state") == "started" and not os.path.exists(MEMBER)
+    if begun:
+        host.refuse_when_used()
+        return "broken"
     deadline = time.monotonic() + LOCAL_API_SECONDS
-    whole = registered and (not options["control_plane"] or host.api_ready(host.local))
-    while not whole and time.monotonic() < deadline and os.path.exists(MEMBER):
+    registered = host.registered()
+    while not host.whole(registered) and os.path.exists(MEMBER) and time.monotonic() < deadline:
         time.sleep(1)
         registered = host.registered()
-        whole = registered and (not options["control_plane"] or host.api_ready(host.local))
-    if whole:
+    if host.whole(registered):
         return "member"
     if os.path.exists(MEMBER) and registered is not False:
         raise Refused(
             f"{options['name']} belongs to a cluster that does not answer now, so nothing was changed; look at "
-            "`journalctl -u kubelet` and `crictl ps -a` on the host"
+            "`journalctl -u kubelet` and `crictl ps -a` on the host" + host.kubelet_says()
         )
-    if os.path.exists(MEMBER) and options["control_plane"] and os.path.exists(ETCD_DATA):
+    if os.path.exists(ETCD_DATA):
         raise Refused(
             f"{options['name']} has etcd data of a cluster that does not know it any more; nothing was changed. "
             "Run `kubeadm reset` on the host when that data is not needed, then apply again"
         )
-    if receipt is None or not receipt.old:
+    if not ours and not os.path.exists(MEMBER):
         raise Refused(
             f"{options['name']} has parts of a cluster that yk8s-tui did not make ({KUBERNETES}); nothing was changed. "
             "Run `kubeadm reset` on the host when they are not needed, then apply again"
@@ -253,19 +301,10 @@ def look(host, receipt):
     return "broken"
 
 
-def first_look(host, receipt):
-    """The same for the first control plane, where a cluster without registered nodes is a half-done init."""
-    if not host.touched():
-        return "absent"
-    if host.api_ready(host.local) and host.registered() and os.path.exists(MEMBER):
-        return "member"
-    return look(host, receipt)
-
-
 def init(host, receipt):
     """Make the first control plane."""
     options = host.options
-    state = first_look(host, receipt)
+    state = look(host, receipt)
     if state == "member":
         return {"changed": False}
     if host.module.check_mode:
