@@ -30,6 +30,7 @@ addresses = run("ip", "-o", "address", "show")[1].split()
 tunnels = {name: run("wg", "show", name)[0] for name in sys.argv[2:]}
 print(json.dumps({"haproxy": haproxy(), "firewall": run("nft", "list", "table", "inet", "yk8s")[0],
     "vip": any(a.split("/")[0] == vip for a in addresses), "tunnels": tunnels,
+    "passwords": "passwordauthentication no" not in run("/usr/sbin/sshd", "-T")[1],
     "keepalived": run("systemctl", "is-active", "keepalived.service")[0]}))
 """
 """Runs on the host with its python3 (3.9 or newer); only reads."""
@@ -44,6 +45,7 @@ class Frontend:
     vip: bool
     keepalived: bool
     tunnels: Mapping[str, bool]
+    passwords: bool = False
 
     def problems(self, *, needs_keepalived: bool) -> tuple[str, ...]:
         """What does not work here, in words."""
@@ -52,6 +54,8 @@ class Frontend:
             found.append("HAProxy does not answer its health check on 127.0.0.1:6669")
         if not self.firewall:
             found.append("the firewall table `inet yk8s` is not loaded")
+        if self.passwords:
+            found.append("sshd accepts passwords: /etc/ssh/sshd_config does not include /etc/ssh/sshd_config.d")
         if needs_keepalived and not self.keepalived:
             found.append("keepalived does not run")
         found += [f"tunnel {name} is not up" for name, up in self.tunnels.items() if not up]
