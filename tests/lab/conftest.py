@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from yk8s_tui import paths
 from yk8s_tui.backends import lab_system
 from yk8s_tui.backends.base import HarbourEvent
 from yk8s_tui.backends.lab import LabHarbour
+from yk8s_tui.backends.lab_base import mirror
 from yk8s_tui.backends.lab_checks import missing_programs
 from yk8s_tui.models.config import Config
 from yk8s_tui.models.nodes import Inventory
@@ -224,6 +226,15 @@ def make_lab(request: pytest.FixtureRequest) -> Iterator[MakeLab]:
     yield stash[LABS].make
     wrong = stash[LABS].close(lambda root: sweep_cluster(request.config, root))
     assert not wrong, "\n".join(wrong)
+
+
+def needs_mirror() -> None:
+    """Skip when this machine itself reaches no package mirror."""
+    address = f"{mirror()}/dists/bookworm/Release"
+    try:
+        urllib.request.urlopen(address, timeout=10).close()
+    except OSError as error:
+        pytest.skip(f"missing: a package mirror ({address}: {error})")
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import MakeLab, wait_until
+from tests.lab.conftest import MakeLab, needs_mirror, wait_until
 from yk8s_tui.backends import lab_base, lab_system
 from yk8s_tui.errors import ExitCode
 
@@ -128,6 +128,7 @@ def test_prune_needs_the_tag_and_removes_only_orphans(
 
 def test_an_interrupted_base_build_leaves_no_half_image(tmp_path: Path) -> None:
     """Killed with its processes and mounts; two builders at once make one image."""
+    needs_mirror()
     script = (
         "import asyncio; from yk8s_tui.backends.lab_base import ensure_base\n"
         "print(asyncio.run(ensure_base('bookworm', print)), flush=True)\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import LabCluster, MakeLab, wait_until
+from tests.lab.conftest import LabCluster, MakeLab, needs_mirror, wait_until
 from yk8s_tui.backends import lab_cgroups, lab_system
 from yk8s_tui.backends.lab_names import bridge_name, table_name
 from yk8s_tui.backends.lab_state import pin_host_keys
@@ -83,6 +83,7 @@ def test_hosts_reach_each_other_and_the_package_mirror(make_lab: MakeLab) -> Non
     cluster = make_lab(SMALL)
     probe = "import socket, sys; socket.create_connection((sys.argv[1], 22), 5).close()"
     cluster.exec("w1", "python3", "-c", probe, cluster.inventory.node("cp1").address)
+    needs_mirror()
     cluster.exec("w1", "apt-get", "update")
 
 

@@ -30,6 +30,9 @@ FOREIGN_SYSCTLS = ("50-pid-max.conf", "99-protect-links.conf")
 """Debian's sysctl files that are not about net.*: a host would set them for the whole machine."""
 
 DEFAULT_MIRROR = "http://deb.debian.org/debian"
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+"""Debian's keys; the package debian-archive-keyring has them, on Ubuntu, too."""
+
 RECIPE = 1
 """Raised when a change of this module makes other trees; hosts keep the tree they were made from."""
 
@@ -98,7 +101,8 @@ async def _debootstrap(image: str, target: Path) -> None:
     # In namespaces of its own: whatever ends the build, its mounts and processes end with it.
     await run(
         "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
-        "debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", image, target, mirror(),
+        "debootstrap", "--variant=minbase", "--force-check-gpg", f"--keyring={KEYRING}",
+         f"--include={','.join(PACKAGES)}", image, target, mirror(),
     )  # fmt: skip
 
 

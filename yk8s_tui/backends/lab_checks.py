@@ -33,15 +33,15 @@ DISK_MB = 3000
 
 
 def missing_programs(image: str) -> dict[str, str]:
-    """Programs a lab needs that are not here -> their Debian packages."""
+    """Programs and files a lab needs that are not here -> their Debian packages."""
     needed = dict(PROGRAMS)
-    if not lab_base.base_id(lab_base.base_path(image)):
+    to_build = not lab_base.base_id(lab_base.base_path(image))
+    if to_build:
         needed["debootstrap"] = "debootstrap"
-    return {
-        program: package
-        for program, package in needed.items()
-        if not shutil.which(program, path=search_path())
-    }
+    lacking = {p: package for p, package in needed.items() if not shutil.which(p, path=search_path())}
+    if to_build and not lab_base.KEYRING.exists():
+        lacking[str(lab_base.KEYRING)] = "debian-archive-keyring"
+    return lacking
 
 
 async def require_machine(config: Config) -> None:
