@@ -50,6 +50,8 @@ async def _destroy(repository: Repository, confirmed: str | None) -> int:
         )
     failed = False
     async for event in harbour.destroy(plan, config):
+        if event.state == "started":
+            continue
         print(f"{'✗' if event.state == 'failed' else '✓'} {event.resource} {event.text}".rstrip(), flush=True)
         failed = failed or event.state == "failed"
     return ExitCode.FAILED if failed else ExitCode.DONE
