@@ -129,9 +129,7 @@ def measure_vrrp(wanted):
     group = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with group, socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP)) as link:
         link.bind((interface, ETH_P_IP))
-        request = struct.pack(
-            "4s4si", socket.inet_aton(VRRP_GROUP), b"\0" * 4, socket.if_nametoindex(interface)
-        )
+        request = struct.pack("4s4si", socket.inet_aton(VRRP_GROUP), b"\0" * 4, socket.if_nametoindex(interface))
         group.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, request)
         for packet in _frames(link, LISTEN_SECONDS):
             header = (packet[0] & 15) * 4

@@ -106,9 +106,7 @@ def measure_leftovers(wanted):
         "/var/snap/microk8s",
     )
     files = sorted(path for pattern in patterns for path in glob.glob(pattern))
-    running = sorted(
-        {"kubelet", "k3s-server", "k3s-agent", "k0s", "etcd", "kube-apiserver"} & set(processes())
-    )
+    running = sorted({"kubelet", "k3s-server", "k3s-agent", "k0s", "etcd", "kube-apiserver"} & set(processes()))
     server = re.search(r"^\s*server:\s*(\S+)", read("/etc/kubernetes/kubelet.conf"), re.MULTILINE)
     return {"files": files, "running": running, "server": server[1] if server else ""}
 

@@ -62,9 +62,7 @@ def connect(address, port):
 def ping(address, size):
     """Whether an echo request whose packet has `size` bytes comes back unfragmented; tried twice."""
     v6 = ":" in address
-    family, protocol = (
-        (socket.AF_INET6, socket.IPPROTO_ICMPV6) if v6 else (socket.AF_INET, socket.IPPROTO_ICMP)
-    )
+    family, protocol = (socket.AF_INET6, socket.IPPROTO_ICMPV6) if v6 else (socket.AF_INET, socket.IPPROTO_ICMP)
     kind, headers = (128, 48) if v6 else (8, 28)
     identity = int.from_bytes(os.urandom(2), "big")
     with socket.socket(family, socket.SOCK_RAW, protocol) as link:

@@ -56,9 +56,7 @@ def flow_ports(source: Node, target: Node, config: Config) -> tuple[int, ...]:
     return tuple(sorted(wanted))
 
 
-def flows(
-    inventory: Inventory, config: Config, chosen: frozenset[str]
-) -> dict[str, dict[str, tuple[int, ...]]]:
+def flows(inventory: Inventory, config: Config, chosen: frozenset[str]) -> dict[str, dict[str, tuple[int, ...]]]:
     """Source -> target -> ports, of every pair that has a chosen node."""
     return {
         source.name: {

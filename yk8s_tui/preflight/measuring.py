@@ -15,7 +15,9 @@ from typing import Any
 
 from yk8s_tui.backends.ssh_scripts import ask, ask_fed, program
 from yk8s_tui.errors import Yk8sError
+from yk8s_tui.models.config import Config
 from yk8s_tui.models.nodes import Node
+from yk8s_tui.models.versions import minor_of
 from yk8s_tui.preflight.flows import flows, interface_mtu
 from yk8s_tui.preflight.model import CheckContext, Measured
 
@@ -37,10 +39,21 @@ async def measure(context: CheckContext, node: Node, names: Collection[str]) -> 
         "address": node.address,
         "interface": node.interface,
         "vip": str(vip) if vip else "",
+        "urls": artifact_urls(context.config),
     }
     told = await ask(context.ssh, node.name, measure_script(), arguments, timeout=MEASURE_SECONDS)
     told["clock_offset"] = told["time"] - time.time()
     return dict(told)
+
+
+def artifact_urls(config: Config) -> list[str]:
+    """Where packages and images come from when there is no bundle."""
+    kubernetes = config.kubernetes
+    packages = (kubernetes.package_mirror or "https://pkgs.k8s.io").rstrip("/")
+    registry = kubernetes.image_registry.partition("/")[0] or "registry.k8s.io"
+    mirrors = {mirror.registry: mirror.endpoint.rstrip("/") for mirror in kubernetes.registry_mirrors}
+    images = mirrors.get(registry, f"https://{registry}")
+    return [f"{packages}/core:/stable:/v{minor_of(kubernetes.version)}/deb/InRelease", f"{images}/v2/"]
 
 
 async def measure_pairs(
@@ -81,9 +94,7 @@ async def _listen(context: CheckContext, node: Node, ports: list[int], finished:
     arguments = {"address": node.address, "ports": ports}
     try:
         script = program("preflight/pairs_listen.py")
-        await ask_fed(
-            context.ssh, node.name, script, arguments, until_finished(), timeout=CONNECT_SECONDS + 15
-        )
+        await ask_fed(context.ssh, node.name, script, arguments, until_finished(), timeout=CONNECT_SECONDS + 15)
     except Yk8sError:
         return  # the connections of the others say so
 
@@ -92,8 +103,7 @@ async def _connect(
     context: CheckContext, node: Node, targets: Mapping[str, tuple[int, ...]], measured: Measured
 ) -> dict[str, Any] | None:
     peers = {
-        name: {"address": context.inventory.node(name).address, "ports": list(ports)}
-        for name, ports in targets.items()
+        name: {"address": context.inventory.node(name).address, "ports": list(ports)} for name, ports in targets.items()
     }
     arguments = {"address": node.address, "mtu": interface_mtu(node, measured), "peers": peers}
     try:

@@ -22,6 +22,7 @@ ALL: tuple[Check, ...] = (
     *packages.CHECKS,
     *network.CHECKS,
     operator.BUNDLE,
+    packages.PACKAGES,
 )
 
 BY_ID = {check.id: check for check in ALL}
@@ -29,9 +30,8 @@ BY_ID = {check.id: check for check in ALL}
 
 def checks_for(config: Config) -> tuple[Check, ...]:
     """The checks that make sense for a configuration."""
-    left_out = set()
-    if config.kubernetes.source != "bundle":
-        left_out.add("artifacts.bundle")
+    from_bundle = config.kubernetes.source == "bundle"
+    left_out = {"artifacts.packages" if from_bundle else "artifacts.bundle"}
     if config.trampoline.vip is None:
         left_out.add("net.vip-unused")
     return tuple(check for check in ALL if check.id not in left_out)

@@ -83,10 +83,7 @@ def _unique(subject: Subject, what: str, group: str, key: str, remedy: str) -> I
 
 def address(subject: Subject) -> Iterable[Verdict]:
     """The node's address is on the host, and on no other one; all are of one network."""
-    held = {
-        name: {entry["address"] for entry in m["identity"]["addresses"]}
-        for name, m in subject.measured.items()
-    }
+    held = {name: {entry["address"] for entry in m["identity"]["addresses"]} for name, m in subject.measured.items()}
     network = subject.config.harbour.baremetal.node_network
     for node in subject.chosen:
         if node.name not in held:
@@ -95,9 +92,7 @@ def address(subject: Subject) -> Iterable[Verdict]:
         if node.address not in held[node.name]:
             has = " ".join(sorted(a for a in held[node.name] if not ipaddress.ip_address(a).is_loopback))
             remedy = f"correct the address of {node.name} in the configuration, or give it to the host"
-            yield bad(
-                has or "none", node.address, "the host does not have this address", remedy, node=node.name
-            )
+            yield bad(has or "none", node.address, "the host does not have this address", remedy, node=node.name)
         elif twins:
             text = f"{', '.join(twins)} has this address, too"
             yield bad(node.address, "unique", text, "give every host its own address", node=node.name)
@@ -135,9 +130,7 @@ def time_sync(node: Node, m: Measured, subject: Subject) -> Verdict:
     if state["synchronised"]:
         return good(f"synchronised, {services}", "synchronised")
     text = "the clock is not synchronised"
-    return doubtful(
-        services, "synchronised", text, "the trampoline installs chrony on frontends; start it here"
-    )
+    return doubtful(services, "synchronised", text, "the trampoline installs chrony on frontends; start it here")
 
 
 CHECKS = (

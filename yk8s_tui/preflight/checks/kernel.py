@@ -60,9 +60,7 @@ def inotify(node: Node, m: Measured, subject: Subject) -> Verdict:
         return good(measured, limit)
     remedy = f"sysctl fs.inotify.max_user_instances={INSTANCES} fs.inotify.max_user_watches={WATCHES}"
     if m["facts"]["container"]:
-        return bad(
-            measured, limit, "kubelet will fail with `too many open files`", f"on the machine: {remedy}"
-        )
+        return bad(measured, limit, "kubelet will fail with `too many open files`", f"on the machine: {remedy}")
     return doubtful(measured, limit, "node preparation raises the limits", remedy)
 
 

@@ -79,9 +79,7 @@ def vrrp(subject: Subject) -> Iterable[Verdict]:
             remedy = f"choose another trampoline.vrrp.router_id than {' '.join(map(str, others))}"
             yield bad(told, limit, text, remedy, node=node.name)
         else:
-            yield good(
-                f"other ids: {' '.join(map(str, others))}" if others else "none heard", limit, node=node.name
-            )
+            yield good(f"other ids: {' '.join(map(str, others))}" if others else "none heard", limit, node=node.name)
 
 
 def overlap(node: Node, m: Measured, subject: Subject) -> Verdict:
@@ -148,9 +146,7 @@ def pairs(subject: Subject) -> Iterable[Verdict]:
             yield bad(_first(blocked), limit, text, remedy, node=node.name)
         elif doubts:
             text = "closed by our own firewall, which apply sets anew"
-            yield doubtful(
-                _first(doubts), limit, text, "nothing, when nodes or ports are new", node=node.name
-            )
+            yield doubtful(_first(doubts), limit, text, "nothing, when nodes or ports are new", node=node.name)
         else:
             yield good(f"{count} directions open", limit, node=node.name)
 

@@ -28,9 +28,7 @@ def apt_held(node: Node, m: Measured, subject: Subject) -> Verdict:
         return bad(" ".join(state["half"]), "none", text, "dpkg --configure -a && apt-get -f install")
     held = [name for name in state["held"] if name not in OURS]
     if held:
-        return doubtful(
-            f"held: {' '.join(held)}", "none", "packages are held", "apt-mark unhold, when not wanted"
-        )
+        return doubtful(f"held: {' '.join(held)}", "none", "packages are held", "apt-mark unhold, when not wanted")
     return good("none", "none")
 
 
@@ -59,9 +57,7 @@ def leftovers(node: Node, m: Measured, subject: Subject) -> Verdict:
     measured = " ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
     server = f" ({state['server']})" if state["server"] else ""
     text = "CNI configurations are left" if only_cni else f"another Kubernetes is or was installed{server}"
-    remedy = (
-        "rm -r /etc/cni/net.d" if only_cni else "kubeadm reset, or reinstall the host; look what it is first"
-    )
+    remedy = "rm -r /etc/cni/net.d" if only_cni else "kubeadm reset, or reinstall the host; look what it is first"
     return bad(measured, "none", text, remedy)
 
 
@@ -74,6 +70,17 @@ def firewall(node: Node, m: Measured, subject: Subject) -> Verdict:
     return bad(names, "none", text, f"systemctl disable --now {names}")
 
 
+def artifacts(node: Node, m: Measured, subject: Subject) -> Verdict:
+    """For an installation from packages: their source and the image registry answer from the node."""
+    wrong = {url: told for url, told in m["artifacts"].items() if told != "ok"}
+    limit = " ".join(urlsplit(url).netloc for url in m["artifacts"])
+    if wrong:
+        measured = "; ".join(f"{url}: {told}" for url, told in wrong.items())
+        remedy = "let the node reach them, name mirrors in [kubernetes], or install from a bundle"
+        return bad(measured, limit, "Kubernetes cannot be fetched", remedy)
+    return good("answer", limit)
+
+
 CHECKS = (
     Check("apt.lock", "Package manager", "host", ("apt_lock",), host=apt_lock),
     Check("apt.held", "Held packages", "host", ("apt_state",), host=apt_held),
@@ -84,3 +91,9 @@ CHECKS = (
     ),
     Check("firewall.foreign", "Other firewalls", "host", ("firewall",), host=firewall),
 )  # fmt: skip
+
+PACKAGES = Check(
+    "artifacts.packages", "Kubernetes packages", "host", ("artifacts",), host=artifacts,
+    applies=lambda node: node.is_kubernetes,
+)  # fmt: skip
+"""Only for `source = "packages"`."""

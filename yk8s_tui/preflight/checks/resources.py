@@ -32,9 +32,7 @@ def memory(node: Node, m: Measured, subject: Subject) -> Verdict:
     least = max(MEMORY_MB[role] for role in node.roles)
     have = m["resources"]["memory_mb"]
     if have < least:
-        return bad(
-            f"{have} MiB", f"at least {least} MiB", "too little memory", "give the machine more memory"
-        )
+        return bad(f"{have} MiB", f"at least {least} MiB", "too little memory", "give the machine more memory")
     return good(f"{have} MiB", f"at least {least} MiB")
 
 
