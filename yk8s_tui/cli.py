@@ -16,6 +16,7 @@ COMMANDS = (
     "lab",
     "baremetal",
     "vpn",
+    "kubeconfig",
     "bundle",
     "destroy",
 )
