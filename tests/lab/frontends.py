@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import threading
@@ -71,5 +72,5 @@ class Availability:
             time.sleep(max(0.0, 0.05 - (time.monotonic() - started)))
         worker.join()
         assert len(self.answered) > 1, f"{self.address} never answered"
-        gaps = [b - a for a, b in zip(self.answered, self.answered[1:], strict=False)]
+        gaps = [b - a for a, b in itertools.pairwise(self.answered)]
         return max([*gaps, time.monotonic() - self.answered[-1]])

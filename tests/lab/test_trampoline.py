@@ -13,6 +13,30 @@ from tests.lab.frontends import apply, holders, journal, trampoline, vip
 pytestmark = pytest.mark.lab
 
 
+RELOAD = """
+import json, socket, subprocess, threading, time
+def serve():
+    server = socket.create_server(("127.0.0.1", 9096))
+    while True:
+        c, _ = server.accept()
+        threading.Thread(target=lambda c=c: [c.sendall(d) for d in iter(lambda: c.recv(99), b"")], daemon=True).start()
+threading.Thread(target=serve, daemon=True).start()
+def talk(c):
+    c.sendall(b"echo"); return c.recv(99).decode()
+def connect():
+    return socket.create_connection(("127.0.0.1", 9097), 3)
+old, failed, end = connect(), 0, time.monotonic() + 4
+talk(old)
+reload = subprocess.Popen(["systemctl", "reload", "haproxy"])
+while time.monotonic() < end:
+    try:
+        with connect() as c: failed += talk(c) != "echo"
+    except OSError: failed += 1
+    time.sleep(0.02)
+print(json.dumps({"old connection": talk(old), "failed": failed}))
+"""
+
+
 @pytest.fixture
 def cluster(make_lab: MakeLab) -> LabCluster:
     return trampoline(make_lab)
@@ -39,7 +63,7 @@ def test_running_everything_again_changes_nothing(cluster: LabCluster) -> None:
     assert changed(events) == []
 
 
-def test_check_mode_changes_nothing_on_a_fresh_host_and_a_configured_one(cluster: LabCluster) -> None:
+def test_check_mode_says_what_would_change_and_changes_nothing(cluster: LabCluster) -> None:
     cluster.exec("fe2", "printf 'x' >> /etc/haproxy/haproxy.cfg")
     before = cluster.exec("fe2", "cat /etc/haproxy/haproxy.cfg; ls -la /var/lib/yk8s/receipts").stdout
     events = apply(cluster, "--check")
@@ -81,6 +105,16 @@ def test_statistics_are_on_a_socket_of_root_and_on_no_port(cluster: LabCluster) 
     assert "127.0.0.1:6669" in listening
     assert {line.split()[3].rsplit(":", 1)[1] for line in listening.splitlines()} <= {"22", "6669"}
     assert cluster.exec("fe1", "stat -c '%a %U' /run/haproxy/admin.sock").stdout.strip() == "600 root"
+
+
+def test_a_reload_of_haproxy_drops_no_connection(cluster: LabCluster) -> None:
+    drop_in = "listen t\\n bind 127.0.0.1:9097\\n server s 127.0.0.1:9096\\n"
+    cluster.exec("fe2", f"printf '{drop_in}' > /etc/haproxy/conf.d/test.cfg; systemctl reload haproxy")
+    try:
+        said = cluster.exec("fe2", "python3", "-c", RELOAD, timeout=60).stdout
+    finally:
+        cluster.exec("fe2", "rm /etc/haproxy/conf.d/test.cfg; systemctl reload haproxy")
+    assert json.loads(said) == {"old connection": "echo", "failed": 0}
 
 
 def test_secrets_are_not_in_the_result_of_a_task(cluster: LabCluster) -> None:
