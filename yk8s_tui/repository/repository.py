@@ -118,9 +118,11 @@ class Repository:
         Raises `InvalidConfig`, and writes nothing, when the result would not be valid.
         """
         self.migrate()
-        text = edit(self.config_text(), changes, where=str(self.config_path))
+        before = self.config_text()
+        text = edit(before, changes, where=str(self.config_path))
         config = self._accepted(examine(text, today=date.today()))
-        self.write_config(text)
+        if text != before:
+            self.write_config(text)
         return config
 
     def write_config(self, text: str) -> None:
