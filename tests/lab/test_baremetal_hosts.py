@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 import shlex
@@ -280,10 +281,34 @@ async def test_files_arrive_whole_or_not_at_all(lab: LabCluster, given: Reposito
 
 
 async def test_many_commands_at_once_on_one_connection(given: Repository) -> None:
-    import asyncio
-
     await pin_all(given)
     async with await pool(given) as ssh:
         told = await asyncio.gather(*(ssh.run("cp1", f"echo {n}; echo $SSH_CONNECTION") for n in range(40)))
     assert [answer.text.split()[0] for answer in told] == [str(n) for n in range(40)]
     assert len({answer.text.split()[2] for answer in told}) == 1
+
+
+async def test_a_host_that_goes_away_in_the_middle_is_noticed_and_found_again(
+    lab: LabCluster, given: Repository
+) -> None:
+    await pin_all(given)
+    async with await pool(given) as ssh:
+        running = asyncio.ensure_future(ssh.run("cp1", "sleep 600", timeout=None))
+        assert (await ssh.run("cp1", "true")).ok
+        cut = "ss --kill state established '( sport = :ssh )' >/dev/null"
+        lab.exec("cp1", cut)
+        with pytest.raises(UnreachableError):
+            await running
+        assert (await ssh.run("cp1", "echo back")).text == "back\n"
+
+
+async def test_closing_does_not_wait_for_a_host_that_is_gone(lab: LabCluster, given: Repository) -> None:
+    await pin_all(given)
+    ssh = await pool(given)
+    assert (await ssh.run("fe2", "true")).ok
+    lab.exec("fe2", "ip link set host0 down")
+    try:
+        async with asyncio.timeout(10):
+            await ssh.close()
+    finally:
+        lab.exec("fe2", "ip link set host0 up")

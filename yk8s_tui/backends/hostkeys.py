@@ -95,9 +95,7 @@ async def _scan_jump(node: Node, connector: Any) -> ScannedHost:
     try:
         jump = JumpHost.parse(node.jump)
     except ValueError as error:
-        return ScannedHost(
-            name=f"jump host {node.jump}", host=node.jump, state="unreachable", error=str(error)
-        )
+        return ScannedHost(name=f"jump host {node.jump}", host=node.jump, state="unreachable", error=str(error))
     name = f"jump host {jump.host}" if jump.port == 22 else f"jump host {jump.host}:{jump.port}"
     return await _scan(name, jump.host, jump.port, connector, None)
 

@@ -109,8 +109,7 @@ def detect(text: str) -> Kind:
     if not lines:
         return "empty"
     if any(re.match(r"\s*(Host|Match|Include)\s+[^,;\t]+$", line, re.IGNORECASE) for line in lines) and any(
-        re.match(r"\s*(HostName|User|Port|IdentityFile|ProxyJump)[\s=]", line, re.IGNORECASE)
-        for line in lines
+        re.match(r"\s*(HostName|User|Port|IdentityFile|ProxyJump)[\s=]", line, re.IGNORECASE) for line in lines
     ):
         return "ssh-config"
     if re.match(r"^\s*Host\s+\S+$", lines[0], re.IGNORECASE):
@@ -140,9 +139,7 @@ def _node(entry: Entry, source: Source, resolve: Resolve | None) -> BareMetalNod
     values = {key: value for key, value in entry.values.items() if value not in ("", None)}
     name = entry.name.lower().partition(".")[0]
     if name != entry.name and not _is_address(entry.name):
-        source.warn(
-            entry.line, entry.name, f"is called {name} here", "node names are host names without domain"
-        )
+        source.warn(entry.line, entry.name, f"is called {name} here", "node names are host names without domain")
     elif _is_address(entry.name):
         values.setdefault("address", entry.name)
         name = "node-" + re.sub(r"[.:]+", "-", entry.name)
@@ -160,9 +157,7 @@ def _node(entry: Entry, source: Source, resolve: Resolve | None) -> BareMetalNod
         return None
 
 
-def _find_address(
-    name: str, values: dict[str, Any], entry: Entry, source: Source, resolve: Resolve | None
-) -> bool:
+def _find_address(name: str, values: dict[str, Any], entry: Entry, source: Source, resolve: Resolve | None) -> bool:
     given = str(values.get("address") or values.get("ssh_address") or entry.name)
     if _is_address(given):
         values["address"] = given
@@ -190,9 +185,7 @@ def _roles(name: str, entry: Entry, source: Source) -> list[str]:
     for word in entry.roles:
         role = role_of(word)
         if role is None:
-            source.error(
-                entry.line, f"{name}.roles", "is not a role", "frontend, control-plane or worker", word
-            )
+            source.error(entry.line, f"{name}.roles", "is not a role", "frontend, control-plane or worker", word)
         elif role not in roles:
             roles.append(role)
     if roles or entry.roles:

@@ -102,9 +102,7 @@ def _walk(name: str, body: Any, groups: Groups, lines: Mapping[str, int]) -> Non
     hosts = body.get("hosts")
     for pattern, variables in hosts.items() if isinstance(hosts, Mapping) else ():
         for host in expand(str(pattern)):
-            groups.add(
-                name, host, lines.get(str(pattern), 0), variables if isinstance(variables, Mapping) else {}
-            )
+            groups.add(name, host, lines.get(str(pattern), 0), variables if isinstance(variables, Mapping) else {})
     if isinstance(body.get("vars"), Mapping):
         groups.group_variables.setdefault(name, {}).update(body["vars"])
     children = body.get("children")
@@ -172,9 +170,7 @@ def _entry(host: str, line: int, names: list[str], merged: Mapping[str, Any], so
     roles = roles or [r for name in names if (r := role_of(name))]
     if "control-plane" in roles and "worker" in roles:
         roles.remove("worker")
-        source.warn(
-            line, f"{host}.roles", "is control plane and worker; it is taken for a control plane node"
-        )
+        source.warn(line, f"{host}.roles", "is control plane and worker; it is taken for a control plane node")
     return Entry(name=host, line=line, values=values, roles=list(dict.fromkeys(roles)))
 
 
@@ -186,7 +182,5 @@ def _jump(arguments: str) -> str:
     if not command or "-W" not in command[1]:
         return ""
     port = re.search(r"-p\s*(\d+)", command[1])
-    target = next(
-        (word for word in re.findall(r"\S+", command[1])[1:] if "@" in word and "%" not in word), ""
-    )
+    target = next((word for word in re.findall(r"\S+", command[1])[1:] if "@" in word and "%" not in word), "")
     return target + (f":{port[1]}" if target and port else "")

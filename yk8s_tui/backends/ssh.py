@@ -110,15 +110,11 @@ class SshPool:
 
         return await send(self, node, local, remote, mode=mode, sha256=sha256, progress=progress)
 
-    async def run_fed(
-        self, node_name: str, command: str, feed: Feed, *, timeout: float | None = 60
-    ) -> Completed:
+    async def run_fed(self, node_name: str, command: str, feed: Feed, *, timeout: float | None = 60) -> Completed:
         """Like `run` as root, with input that comes bit by bit; the command sees its end when `feed` ends."""
         return await self._link(node_name).run(command, feed, sudo=True, timeout=timeout)
 
-    async def stream(
-        self, node_name: str, command: str, local: Path, *, progress: Callable[[int], None]
-    ) -> Completed:
+    async def stream(self, node_name: str, command: str, local: Path, *, progress: Callable[[int], None]) -> Completed:
         """Run a command as root with a file on its stdin; `progress` gets the bytes sent so far."""
         return await self._link(node_name).run(command, of_file(local, progress), sudo=True, timeout=None)
 
@@ -127,9 +123,7 @@ class SshPool:
             if self._connector is None:
                 from yk8s_tui.backends.ssh_connect import Connector
 
-                self._connector = Connector(
-                    self.known_hosts, self.secrets_dir, self.connect_timeout, CONNECTS_AT_ONCE
-                )
+                self._connector = Connector(self.known_hosts, self.secrets_dir, self.connect_timeout, CONNECTS_AT_ONCE)
             self._links[name] = _Link(self.inventory.node(name), self._connector, self.secrets_dir)
         return self._links[name]
 
@@ -151,8 +145,9 @@ class _Link:
 
     async def close(self) -> None:
         if self.connection:
-            self.connection.close()
-            await self.connection.wait_closed()
+            from yk8s_tui.backends.ssh_connect import close_connection
+
+            await close_connection(self.connection)
             self.connection = None
 
     async def run(self, command: str, feed: Feed, *, sudo: bool, timeout: float | None) -> Completed:

@@ -20,6 +20,7 @@ from yk8s_tui.models.nodes import Node
 KEEPALIVE_SECONDS = 5
 KEEPALIVE_COUNT = 3
 """A frozen host is noticed after some 20 s."""
+CLOSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,7 @@ class Connector:
         jumps, self._jumps = list(self._jumps.values()), {}
         for jump in jumps:
             if jump.done() and not jump.cancelled() and jump.exception() is None:
-                jump.result().close()
-                await jump.result().wait_closed()
+                await close_connection(jump.result())
             else:
                 jump.cancel()
 
@@ -203,6 +203,16 @@ def unreachable(where: str, what: str, error: Exception) -> UnreachableError:
     else:
         why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
     return UnreachableError(what, where=where, why=why, hint=hint)
+
+
+async def close_connection(connection: asyncssh.SSHClientConnection) -> None:
+    """Close a connection; one whose host no longer answers is dropped after a moment."""
+    connection.close()
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await connection.wait_closed()
+    except TimeoutError:
+        connection.abort()
 
 
 async def fetch_host_key(

@@ -23,12 +23,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     """Add `preflight`."""
     parser = commands.add_parser("preflight", help="check the hosts; changes nothing")
     parser.add_argument("--json", action="store_true", help="every finding as JSON")
-    parser.add_argument(
-        "--check", action="append", default=[], metavar="ID", help="only this check (repeatable)"
-    )
-    parser.add_argument(
-        "--node", action="append", default=[], metavar="NAME", help="only this node (repeatable)"
-    )
+    parser.add_argument("--check", action="append", default=[], metavar="ID", help="only this check (repeatable)")
+    parser.add_argument("--node", action="append", default=[], metavar="NAME", help="only this node (repeatable)")
     parser.add_argument(
         "--waive",
         action="append",
@@ -105,9 +101,7 @@ def parse_waivers(given: Iterable[str]) -> dict[str, str]:
         key, _, reason = (part.strip() for part in item.partition("="))
         check = BY_ID.get(key.partition("@")[0])
         if not reason:
-            raise UsageError(
-                f"--waive {item}: a reason is missing", hint=f"--waive {key}='why this is acceptable'"
-            )
+            raise UsageError(f"--waive {item}: a reason is missing", hint=f"--waive {key}='why this is acceptable'")
         if check is None:
             raise UsageError(f"--waive {item}: there is no such check", hint="`yk8s-tui preflight --list`")
         if not check.waivable:
@@ -148,9 +142,7 @@ async def _collect(args: argparse.Namespace, waivers: dict[str, str]) -> list[Fi
         raise UsageError("there are no nodes to check", where=str(repository.config_path))
     watching = sys.stderr.isatty() and not args.json
     found = []
-    async for finding in check_hosts(
-        repository, inventory, nodes=args.node, only=args.check, waivers=waivers
-    ):
+    async for finding in check_hosts(repository, inventory, nodes=args.node, only=args.check, waivers=waivers):
         found.append(finding)
         if watching:
             print(f"\r{len(found)} checks done", end="", file=sys.stderr, flush=True)
