@@ -8,12 +8,18 @@ import re
 import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from yk8s_tui.errors import Yk8sError
 from yk8s_tui.layers import kubeadm
 from yk8s_tui.layers.base import ActionContext, NodeOutcome
 from yk8s_tui.models.config import Config
+from yk8s_tui.models.nodes import Inventory
 from yk8s_tui.models.plan import Step
+from yk8s_tui.repository.secrets import SecretStore
+
+if TYPE_CHECKING:
+    from yk8s_tui.backends.ssh import SshPool
 
 NAME = "kubeconfig"
 USER = "yk8s-admin"
@@ -22,6 +28,8 @@ GROUP = "kubeadm:cluster-admins"
 
 RENEW_BEFORE = 0.5
 """Renewed by `apply` when less than this part of its validity is left."""
+
+CA = "/etc/kubernetes/pki/ca.crt"
 
 MAKE = """\
 set -eu
@@ -37,10 +45,9 @@ async def fetch(context: ActionContext, step: Step) -> dict[str, NodeOutcome]:
     """Make a new one when there is none, it belongs to another endpoint, or its end is near."""
     (first,) = step.nodes
     path = context.repository / "secrets" / NAME
-    left = days_left(path, context.config)
-    if left > context.config.kubernetes.kubeconfig_days * RENEW_BEFORE or getattr(
-        context, "check_only", False
-    ):
+    authority = await context.ssh.run(first, f"cat {CA}")
+    left = days_left(path, context.config) if belongs(path, authority.stdout) else 0.0
+    if left > context.config.kubernetes.kubeconfig_days * RENEW_BEFORE or getattr(context, "check_only", False):
         return {first: NodeOutcome("ok", f"valid for {left:.1f} days")}
     await make(context, first)
     return {first: NodeOutcome("ok", f"new, valid for {context.config.kubernetes.kubeconfig_days} days")}
@@ -49,20 +56,34 @@ async def fetch(context: ActionContext, step: Step) -> dict[str, NodeOutcome]:
 async def make(context: ActionContext, node: str) -> Path:
     """Make a new admin kubeconfig on a control plane node and store it; returns its path."""
     context.task(node, "Make the admin kubeconfig")
-    config = context.config
+    return context.save_secret(NAME, await make_text(context.ssh, context.config, context.inventory, node))
+
+
+async def make_text(ssh: SshPool, config: Config, inventory: Inventory, node: str) -> str:
+    """A new kubeconfig; raises `Yk8sError` with what kubeadm said."""
     folder = "/usr/local/bin" if config.kubernetes.source == "bundle" else "/usr/bin"
     command = MAKE.format(
-        kubeadm=f"{folder}/kubeadm",
-        user=USER,
-        group=shlex.quote(GROUP),
-        hours=24 * config.kubernetes.kubeconfig_days,
+        kubeadm=f"{folder}/kubeadm", user=USER, group=shlex.quote(GROUP), hours=24 * config.kubernetes.kubeconfig_days
     )
-    document = json.dumps(kubeadm.cluster_configuration(config, context.inventory))
-    done = await context.ssh.run(node, command, input=document.encode())
-    text = done.text[done.text.find("apiVersion:") :] if "apiVersion:" in done.text else ""
-    if not done.ok or not text:
+    document = json.dumps(kubeadm.cluster_configuration(config, inventory))
+    done = await ssh.run(node, command, input=document.encode())
+    begin = done.text.find("apiVersion:")
+    if not done.ok or begin < 0:
         raise Yk8sError("the admin kubeconfig could not be made", where=node, why=done.error_text)
-    return context.save_secret(NAME, text)
+    return done.text[begin:]
+
+
+def store(secrets_dir: Path, text: str) -> Path:
+    """Keep it where only the owner can read it; returns its path."""
+    return SecretStore(secrets_dir).put(NAME, text)
+
+
+def belongs(path: Path, authority: bytes) -> bool:
+    """Whether a kubeconfig is for the cluster with this CA certificate: one that was made anew has another."""
+    try:
+        return base64.b64encode(authority).decode() in path.read_text(encoding="utf-8")
+    except OSError:
+        return False
 
 
 def days_left(path: Path, config: Config) -> float:

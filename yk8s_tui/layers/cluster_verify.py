@@ -103,9 +103,7 @@ def judge(
     if not dns or available < min(wanted, 1):
         problems[first].append(f"CoreDNS has {available} of {wanted} replicas")
     problems[first] += [
-        f"etcd at {m.get('endpoint')} is not healthy: {m.get('error', '')}"
-        for m in etcd
-        if not m.get("health")
+        f"etcd at {m.get('endpoint')} is not healthy: {m.get('error', '')}" for m in etcd if not m.get("health")
     ]
     return problems
 

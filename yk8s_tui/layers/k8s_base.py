@@ -29,7 +29,6 @@ def steps(context: Context) -> tuple[Step, ...]:
         *_join_control_planes(context),
         _join_workers(context),
         _pod_network(context),
-        _snapshots(context),
         _settle(context),
         _kubeconfig(context),
         _verify(context),
@@ -57,9 +56,7 @@ def missing_artifacts(context: Context) -> tuple[Missing, ...]:
     found = bundles.Bundle.find(kubernetes.version)
     if kubernetes.source == "bundle" and found is None:
         return (
-            _missing(
-                f"bundle v{kubernetes.version}", kubernetes.version, "make one with `yk8s-tui bundle create`"
-            ),
+            _missing(f"bundle v{kubernetes.version}", kubernetes.version, "make one with `yk8s-tui bundle create`"),
         )
     if kubernetes.cni != "routed" and variables.cni_file(kubernetes.cni, found) is None:
         name = variables.CNI_FILES[kubernetes.cni]
@@ -78,9 +75,7 @@ def _names(nodes: tuple[Node, ...]) -> tuple[str, ...]:
 
 def _step(name: str, title: str, nodes: tuple[str, ...], run: Playbook | Action, **rest: Any) -> Step:
     needs = tuple(n if "." in n else f"k8s-base.{n}" for n in rest.pop("needs", ()))
-    return Step(
-        id=f"k8s-base.{name}", layer="k8s-base", title=title, nodes=nodes, run=run, needs=needs, **rest
-    )
+    return Step(id=f"k8s-base.{name}", layer="k8s-base", title=title, nodes=nodes, run=run, needs=needs, **rest)
 
 
 def _playbook(file: str, *roles: str) -> Playbook:
@@ -90,7 +85,7 @@ def _playbook(file: str, *roles: str) -> Playbook:
 def _prepare(context: Context) -> tuple[Step, ...]:
     """Does not need the trampoline."""
     packages = context.config.kubernetes.source == "packages"
-    roles = ("k8s_node", "nftables", *(("k8s_package_source",) if packages else ()))
+    roles = ("k8s_node", "etcd_snapshot", "nftables", *(("k8s_package_source",) if packages else ()))
     encrypted = context.config.kubernetes.encryption_at_rest
     return (
         _step(
@@ -197,14 +192,6 @@ def _pod_network(context: Context) -> Step:
     return _step(
         "cni", f"Pod network: {cni}", (context.inventory.control_planes[0].name,),
         Action(function=f"{ACTIONS}.cni:install", arguments={"cni": cni, "file": file}), needs=("init",), why=why,
-    )  # fmt: skip
-
-
-def _snapshots(context: Context) -> Step:
-    return _step(
-        "etcd-snapshots", "Snapshots of etcd", _names(context.inventory.control_planes),
-        _playbook("etcd-snapshots", "etcd_snapshot"), variables=variables.snapshots(context),
-        needs=(*_joined(context), "settle"), why="the way back after a mistake",
     )  # fmt: skip
 
 
