@@ -163,3 +163,24 @@ def many(count: int) -> Iterator[dict[str, object]]:
             "roles": ["worker"],
             "address": f"10.0.{number // 250}.{number % 250 + 1}",
         }
+
+
+def write_large(root: Path, nodes: int) -> Path:
+    """A run of many nodes: a few done, a few failed, one tries again, the others wait."""
+    directory = run_directory(root)
+    names = [str(n["name"]) for n in many(nodes)]
+    step = {"id": "k8s-base.prepare", "layer": "k8s-base", "title": "prepare", "nodes": names}
+    with JournalWriter(directory / "journal.jsonl", clock=Clock()) as journal:
+        journal.write(
+            "run_started", run=directory.name, cluster="prod-7", operation="apply", by="kim@desk",
+            nodes=list(many(nodes)), steps=[step],
+        )  # fmt: skip
+        journal.write("step_started", step=step["id"], nodes=names[:300], digest="d")
+        for name in names[:300]:
+            journal.write("node_task", step=step["id"], node=name, task="k8s_node : load images")
+        journal.write("retry", step=step["id"], node="w0044", task="k8s_node : load images", attempt=2, of=5)
+        journal.write(
+            "node_set_aside", node="w0117", step=step["id"], task="load images", reason="no space left on device",
+            evidence="ctr: no space left on device", hint="free space on /var/lib/containerd, then retry",
+        )  # fmt: skip
+    return directory

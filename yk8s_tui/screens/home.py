@@ -35,7 +35,7 @@ shows what would be done and does nothing by itself. A run goes on when this pro
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "enter", "open", "Open", tooltip="Attach to the run, resume the setup, or plan", priority=False
+            "enter", "open", "Open", tooltip="Attach to the run, resume the setup, or plan", priority=True
         ),
         Binding("n", "new", "New", tooltip="Set up a new cluster"),
         Binding("o", "other", "Open other", tooltip="Open a cluster repository by its directory"),

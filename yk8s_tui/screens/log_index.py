@@ -16,8 +16,16 @@ KEPT_LINES = 1_000
 """Parsed events that are kept for painting."""
 
 _LEFT_OUT = tuple(
-    f'"type":"{name}"'.encode() for name in ("progress", "node_task", "availability", "task_started")
+    f'"{key}":"{value}"'.encode()
+    for key, value in (
+        ("type", "progress"),
+        ("type", "node_task"),
+        ("type", "availability"),
+        ("type", "task_started"),
+        ("result", "skipped"),
+    )
 )
+"""What a reader of a log does not want to see: the journal has it."""
 _KINDS = {
     "failed": "failed",
     "unreachable": "failed",

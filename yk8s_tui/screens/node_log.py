@@ -26,7 +26,8 @@ class NodeLogScreen(Screen[None]):
 
     AUTO_FOCUS = "LogView"
     HELP = """
-Every result and every line of this node, oldest first. Up and Page up leave the end; End goes back to it and follows.
+Every result and every line of this node, oldest first; tasks that were skipped are left out. Up and Page up leave the
+end; End goes back to it and follows. Left and Right scroll long lines.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", tooltip="Show only lines that contain a text"),

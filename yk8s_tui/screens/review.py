@@ -193,7 +193,11 @@ looks again) or waived with a reason, which is recorded.
     def _harbour_event(self, event: HarbourEvent) -> None:
         state = _EVENTS[event.state]
         self._events[event.resource] = Content(f"{symbol(state)} {event.resource}  {event.text}")
-        self.phase = f"starting machines: {event.resource} {event.text}".strip()
+        self.phase = f"starting machines, {len(self._events)} of {self._count}"
+
+    @property
+    def _count(self) -> int:
+        return len(self.machines.changes) if self.machines else 0
 
     def _harbour_done(self, _news: w.HarbourDone) -> None:
         self.app.busy_with = ""  # type: ignore[attr-defined]
@@ -259,9 +263,7 @@ looks again) or waived with a reason, which is recorded.
     def _before_plan(self) -> str:
         assert self.machines is not None
         if self.machines.changes:
-            return (
-                f"{len(self.machines.changes)} machines are made or started first; then the plan is computed."
-            )
+            return "These are made or started first; then the plan is computed. Nothing else is touched."
         return f"{len(self.machines.unpinned)} host keys are to be compared and pinned first."
 
     def why_off(self) -> str:
@@ -369,6 +371,11 @@ looks again) or waived with a reason, which is recorded.
             checks.highlighted = failing
             finding = checks.chosen
         if finding is None:
+            return
+        if not w.waivable(finding.id):
+            self.notify(
+                f"{finding.title}: without it nothing can be done, so it cannot be waived.", markup=False
+            )
             return
         key = key_of(finding)
 

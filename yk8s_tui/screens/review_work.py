@@ -170,6 +170,14 @@ def start_machines(root: Path, tell: Callable[[News], None]) -> None:
         tell(Broken(error))
 
 
+def waivable(check: str) -> bool:
+    """Whether an operator may accept a failure of this check."""
+    from yk8s_tui.preflight.checks import BY_ID
+
+    found = BY_ID.get(check)
+    return found is None or found.waivable
+
+
 def configuration_diff(repository: Repository) -> list[str]:
     """Unified diff from the configuration of the last run to today's; empty when there was no run."""
     from yk8s_tui.runs.start import list_runs, run_directory

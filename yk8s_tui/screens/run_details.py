@@ -113,7 +113,7 @@ When the run has ended, R on the run screen plans again for these nodes only.
 
 def _failure(failure: Failure) -> Content:
     parts: list[Content | tuple[str, str] | str] = [
-        (f"{symbol('failed')} {failure.node or 'no node'}", "bold $text-error"),
+        (f"{symbol('failed')} {failure.node or 'the whole step'}", "bold $text-error"),
         (f"  {failure.step}  {failure.task}\n", "$foreground-muted"),
         f"{failure.reason}",
     ]

@@ -85,7 +85,7 @@ def remark(state: RunState, *, gone: bool) -> Content:
         return Content.styled(f"{symbol('unknown')} {text}", "$text-warning")
     if state.finished:
         kind = state_of_run(state.status)
-        text = " ".join(part for part in (state.message, state.next) if part) or state.status
+        text = ". ".join(part.rstrip(".") for part in (state.message, state.next) if part) or state.status
         return Content.assemble((f"{symbol(kind)} ", COLOURS[kind]), text)
     if state.failures:
         names = [name for name in state.failures if name]

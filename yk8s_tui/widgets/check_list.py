@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, Protocol
+from typing import Protocol
 
 from textual.content import Content
 from textual.widgets import OptionList
@@ -46,6 +46,14 @@ class Finding(Protocol):
     @property
     def text(self) -> str:
         """What was found."""
+
+    @property
+    def measured(self) -> str:
+        """What was found, with its unit."""
+
+    @property
+    def limit(self) -> str:
+        """What would be right."""
 
     @property
     def remedy(self) -> str:
@@ -96,7 +104,7 @@ class CheckList(OptionList):
 
     def paint(self) -> None:
         """Failures, warnings and waivers first; then one line for each check that passes."""
-        ordered = sorted(self.findings.values(), key=lambda f: _ORDER.get(self.verdict(f), 0))
+        ordered = sorted(self.findings.values(), key=self._place)
         single = [f for f in ordered if self.verdict(f) in ("fail", "warn", "waived")]
         position = self.highlighted
         self.clear_options()
@@ -113,25 +121,28 @@ class CheckList(OptionList):
         if position is not None and self.rows:
             self.highlighted = min(position, len(self.rows) - 1)
 
+    def _place(self, finding: Finding) -> tuple[int, str, str]:
+        """Trouble first, by check and node; checks that pass in the order they came."""
+        verdict = self.verdict(finding)
+        if verdict == "pass":
+            return _ORDER["pass"], "", ""
+        return _ORDER.get(verdict, 0), finding.id, finding.node
+
     def _add_plain(self, text: Content) -> None:
         self.rows.append(None)
         self.add_option(Option(text))
 
     def _line(self, finding: Finding) -> Content:
-        verdict: Literal["fail", "warn", "waived"] | str = self.verdict(finding)
+        verdict = self.verdict(finding)
         state = _STATES.get(verdict, "unknown")
-        parts: list[tuple[str, str] | str] = [
-            (f"{symbol(state)} ", COLOURS[state]),
-            (f"{finding.node} ", "bold"),
-            finding.text or finding.title,
-        ]
+        measured = (
+            f" ({finding.measured}, limit {finding.limit})" if finding.measured and finding.limit else ""
+        )
+        node = (f"{finding.node} ", "bold") if finding.node else ""
+        parts: list[tuple[str, str] | str] = [(f"{symbol(state)} ", COLOURS[state]), node]
+        parts.append(f"{finding.text or finding.title}{measured}")
         if verdict == "waived":
-            parts.append(
-                (
-                    f"\n  waived: {self.waived.get(key_of(finding)) or getattr(finding, 'waived_reason', '')}",
-                    "$foreground-muted",
-                )
-            )
+            parts.append((f"\n  waived: {self.waived.get(key_of(finding), '')}", "$foreground-muted"))
         elif finding.remedy:
             parts.append((f"\n  {finding.remedy}", "$foreground-muted"))
         return Content.assemble(*parts)

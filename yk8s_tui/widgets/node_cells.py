@@ -72,13 +72,26 @@ def pane_lines(node: NodeState, failure: Failure | None, now: float, width: int,
     lines.append((_counts(node), "muted"))
     for line in reversed(node.log.last(max(0, height - len(lines)))):
         kind = line.kind if line.kind in ("failed", "changed") else "muted"
-        lines.append((cut(line.text.partition("\n")[0], width), "failed" if kind == "failed" else kind))
+        text = plain_task(line.text.partition("\n")[0])
+        lines.append((cut(text, width), kind))
     return lines[:height]
+
+
+def plain_task(task: str) -> str:
+    """`role : task` -> `task`: panes are narrow, and the log has the role."""
+    return task.partition(" : ")[2] or task
+
+
+def amount(value: float, unit: str) -> tuple[str, str]:
+    """A number and its unit for reading: bytes become MB."""
+    if unit in ("B", "byte", "bytes"):
+        return f"{value / 1e6:.0f}", "MB"
+    return f"{value:.0f}" if value == int(value) else f"{value:.1f}", unit
 
 
 def _doing(node: NodeState, width: int) -> list[Part]:
     if node.status == "running":
-        lines: list[Part] = [(cut(node.task or node.step, width), "text")]
+        lines: list[Part] = [(cut(plain_task(node.task) or node.step.partition(".")[2], width), "text")]
         if node.progress is not None:
             lines.append((_progress(node, width), "running"))
         return lines
@@ -90,8 +103,9 @@ def _doing(node: NodeState, width: int) -> list[Part]:
 def _progress(node: NodeState, width: int) -> str:
     progress = node.progress
     assert progress is not None
-    known = f"{progress.done:g}/{progress.total:g}" if progress.total else f"{progress.done:g}"
-    words = " ".join(w for w in (progress.text, known, progress.unit) if w)
+    done, unit = amount(progress.done, progress.unit)
+    total, unit = amount(progress.total, progress.unit) if progress.total else ("", unit)
+    words = " ".join(w for w in (f"{done}/{total}" if total else done, unit, progress.text) if w)
     room = width - len(words) - 1
     drawn = bar(progress.done, progress.total, min(room, 20)) + " " if room >= 5 and progress.total else ""
     return cut(drawn + words, width)

@@ -33,6 +33,7 @@ class PlanTree(Tree[None]):
         super().__init__("", id=id)
         if table()["ok"] == "v":
             self.ICON_NODE, self.ICON_NODE_EXPANDED = "> ", "v "
+            self.show_guides = False
 
     def show_plan(self, plan: Plan) -> None:
         """Layer by layer; layers in which nothing runs are closed."""
