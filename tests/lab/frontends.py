@@ -45,7 +45,7 @@ def vip(cluster: LabCluster) -> str:
 
 def holders(cluster: LabCluster) -> list[str]:
     """Who has the VIP on an interface."""
-    frontends = [n.name for n in cluster.inventory.frontends]
+    frontends = [n.name for n in cluster.inventory.frontends if cluster.harbour.host(n.name).init]
     return [n for n in frontends if f" {vip(cluster)}/" in cluster.exec(n, "ip -o address", check=False).stdout]
 
 

@@ -63,24 +63,23 @@ def test_running_everything_again_changes_nothing(cluster: LabCluster) -> None:
     assert changed(events) == []
 
 
-def test_check_mode_says_what_would_change_and_changes_nothing(cluster: LabCluster) -> None:
-    cluster.exec("fe2", "printf 'x' >> /etc/haproxy/haproxy.cfg")
-    before = cluster.exec("fe2", "cat /etc/haproxy/haproxy.cfg; ls -la /var/lib/yk8s/receipts").stdout
-    events = apply(cluster, "--check")
-    assert ("trampoline.balance", "trampoline_balance : Write the configuration of HAProxy and keepalived") in changed(
-        events
-    )
-    assert cluster.exec("fe2", "cat /etc/haproxy/haproxy.cfg; ls -la /var/lib/yk8s/receipts").stdout == before
-    apply(cluster)
-
-
-def test_what_was_changed_by_hand_is_seen_and_mended(cluster: LabCluster) -> None:
+def test_what_was_changed_by_hand_is_seen_shown_and_mended(cluster: LabCluster) -> None:
     cluster.exec("fe1", "rm /etc/sysctl.d/90-yk8s-trampoline.conf && sysctl -qw net.ipv4.ip_nonlocal_bind=0")
+    cluster.exec("fe2", "printf 'x' >> /etc/haproxy/haproxy.cfg")
     planned = json.loads(cluster.cli("plan", "--layer", "trampoline", "--json").stdout)
     reasons = {s["step"]["id"]: s["reason"] for s in planned["steps"]}
     assert "90-yk8s-trampoline.conf is missing" in reasons["trampoline.base"]
+    assert "/etc/haproxy/haproxy.cfg differs" in reasons["trampoline.balance"]
+
+    look = "cat /etc/haproxy/haproxy.cfg; ls -la /var/lib/yk8s/receipts"
+    before = cluster.exec("fe2", look).stdout
+    would = {step for step, _ in changed(apply(cluster, "--check"))}
+    assert {"trampoline.base", "trampoline.balance"} <= would
+    assert cluster.exec("fe2", look).stdout == before
+
     apply(cluster)
     assert cluster.exec("fe1", "sysctl -n net.ipv4.ip_nonlocal_bind").stdout.strip() == "1"
+    assert cluster.exec("fe2", "tail -c 1 /etc/haproxy/haproxy.cfg").stdout == "\n"
 
 
 def test_sshd_takes_keys_only_and_this_key_still_works(cluster: LabCluster) -> None:
