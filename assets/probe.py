@@ -14,6 +14,7 @@ import sys
 from host_facts import facts, output, read
 
 RECEIPTS = "/var/lib/yk8s/receipts/*.json"
+LARGE = 1 << 20
 FIREWALL = "/var/lib/yk8s/firewall.json"
 
 
@@ -39,17 +40,17 @@ def digest(path):
     return value.hexdigest()
 
 
-def file_drift(path, claim):
-    """How a file differs from what was claimed; None when it does not.
+def file_drift(path, claim, since):
+    """How a file differs from what was claimed at a time; None when it does not.
 
-    A claim with `size` and `mtime_ns` spares reading the file when both still fit.
+    A large file whose status has not changed since (ctime, which nobody can set) is not read again.
     """
     try:
         status = os.stat(path)
         mode = format(stat.S_IMODE(status.st_mode), "04o")
         if claim.get("mode") and int(claim["mode"], 8) != int(mode, 8):
             return f"{path} has mode {mode} instead of {claim['mode']}"
-        if claim.get("mtime_ns") == status.st_mtime_ns and claim.get("size") == status.st_size:
+        if status.st_size >= LARGE and status.st_ctime < since:
             return None
         if claim.get("sha256") and digest(path) != claim["sha256"]:
             return path + " differs"
@@ -119,9 +120,10 @@ def table_drift(name):
     return f"firewall table {name} was changed by hand" if differs else None
 
 
-def drift(claims, states, versions):
+def drift(receipt, states, versions):
     """Everything that is not as one receipt claims."""
-    found = [file_drift(path, claim) for path, claim in claims.get("files", {}).items()]
+    claims, since = receipt.get("claims", {}), receipt.get("time", 0)
+    found = [file_drift(path, claim, since) for path, claim in claims.get("files", {}).items()]
     found += [path + " is there again" for path in claims.get("absent", ()) if os.path.lexists(path)]
     found += [sysctl_drift(name, value) for name, value in claims.get("sysctls", {}).items()]
     found += [unit_drift(name, value, states) for name, value in claims.get("units", {}).items()]
@@ -141,9 +143,7 @@ def main(arguments):
     states = unit_states(claimed(found, "units"))
     versions = package_versions(claimed(found, "packages"))
     drifted = {
-        step: drift(receipt.get("claims", {}), states, versions)
-        for step, receipt in found.items()
-        if receipt.get("state") == "done"
+        step: drift(receipt, states, versions) for step, receipt in found.items() if receipt.get("state") == "done"
     }
     shown = ("digest", "state", "run", "time", "times_run")
     answer = {

@@ -96,6 +96,16 @@ async def test_every_kind_of_drift(cluster: LabCluster) -> None:
     assert (await probed(cluster))["w1"].drift["trampoline.probed"] == (f"{FILE} is missing",)
 
 
+async def test_large_files_are_read_again_only_when_they_were_touched(cluster: LabCluster) -> None:
+    large = "/root/large"
+    cluster.exec("w1", f"head -c 3000000 /dev/zero > {large}")
+    claims = {"files": {large: {"sha256": "not what it has", "mode": "0644"}}}
+    leave(cluster, "w1", claims=claims, time=time.time() + 5)
+    assert (await probed(cluster))["w1"].drift == {}
+    leave(cluster, "w1", claims=claims, time=time.time() - 3600)
+    assert (await probed(cluster))["w1"].drift["trampoline.probed"] == (f"{large} differs",)
+
+
 async def test_a_receipt_that_only_says_started_or_is_torn(cluster: LabCluster) -> None:
     leave(cluster, "w1", state="started")
     cluster.exec("w1", f"rm {FILE}")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from yk8s_tui.backends.ssh_connect import Connector
 
-SESSIONS_PER_NODE = 8
+SESSIONS_PER_NODE = 6
 """Commands at once over one connection; sshd refuses more than MaxSessions, 10 by default."""
 
 CONNECTS_AT_ONCE = 64

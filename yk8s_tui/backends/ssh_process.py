@@ -24,6 +24,9 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 -{group} 2>/dev/null || exit 0; sleep 
 kill -KILL -{group} 2>/dev/null
 """
 
+OPEN_ATTEMPTS = 10
+"""Over some two seconds."""
+
 END_SECONDS = 5.0
 """How long ending a command may take before it is left to itself."""
 
@@ -78,7 +81,7 @@ async def execute(
     When time is up, or the caller is cancelled, `end` is called with the shell command that ends the
     process group. Raises `TimeoutError`, and whatever asyncssh raises when the connection breaks.
     """
-    process = await connection.create_process(line, encoding=None)
+    process = await _open_session(connection, line)
     errors = _Errors()
     reading = asyncio.ensure_future(errors.collect(process.stderr))
     try:
@@ -93,6 +96,20 @@ async def execute(
         reading.cancel()
         process.close()
     return Completed(_status(process.exit_status, process.returncode), bytes(out), errors.text)
+
+
+async def _open_session(connection: asyncssh.SSHClientConnection, line: str) -> asyncssh.SSHClientProcess[bytes]:
+    """sshd counts sessions that have just ended for a moment, and then refuses new ones (MaxSessions)."""
+    import asyncssh
+
+    for attempt in range(1, OPEN_ATTEMPTS):
+        try:
+            return await connection.create_process(line, encoding=None)
+        except asyncssh.ChannelOpenError:
+            if connection.is_closed():
+                raise
+            await asyncio.sleep(0.05 * attempt)
+    return await connection.create_process(line, encoding=None)
 
 
 async def _end(errors: _Errors, end: End) -> None:
