@@ -22,10 +22,7 @@ from yk8s_tui.runs.state import RunState
 def write_journal(path: Path, events: int, nodes: int) -> None:
     """A journal as an engine writes it: 20 steps, tasks on every node, some log lines, retries and progress."""
     names = [f"node{number:04d}" for number in range(nodes)]
-    steps = [
-        {"id": f"k8s-base.step{n}", "layer": "k8s-base", "title": f"Step {n}", "nodes": names}
-        for n in range(20)
-    ]
+    steps = [{"id": f"k8s-base.step{n}", "layer": "k8s-base", "title": f"Step {n}", "nodes": names} for n in range(20)]
     listed = [{"name": name, "roles": ["worker"], "address": "10.0.0.1"} for name in names]
     kinds = (
         "node_task",

@@ -41,9 +41,7 @@ def all_asleep(cluster: Cluster) -> bool:
 
 
 @pytest.mark.parametrize("accelerator", ["on", "off"])
-def test_cancel_leaves_nothing_behind(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, accelerator: str
-) -> None:
+def test_cancel_leaves_nothing_behind(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, accelerator: str) -> None:
     if accelerator == "on":
         pytest.importorskip("ansible_mitogen", reason="needs the accelerator (Python package mitogen)")
     monkeypatch.setenv("YK8S_ACCELERATOR", accelerator)
@@ -83,6 +81,18 @@ def test_cancel_by_command_and_who_asked(cluster: Cluster) -> None:
     assert "@" in asked[0]["by"]
     again = subprocess.run([*command, "cancel"], capture_output=True, text=True, timeout=30, check=False)
     assert again.returncode == 2
+
+
+def test_an_accelerator_that_does_not_work_is_gone_without(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugins = cluster.root / "broken" / "ansible_mitogen" / "plugins" / "strategy"
+    plugins.mkdir(parents=True)
+    (plugins.parents[1] / "__init__.py").touch()
+    (plugins / "mitogen_linear.py").write_text("raise ImportError('this mitogen is broken')\n")
+    monkeypatch.setenv("PYTHONPATH", str(cluster.root / "broken"))
+    state = cluster.run(cluster.step("k8s-base.hello", cluster.tasks("hello", HELLO)))
+    assert state.status == "done", state.failures
+    assert [note.level for note in state.notes] == ["warning"]
+    assert "going on without it" in state.notes[0].text
 
 
 def test_pause_begins_nothing_more_until_continue(cluster: Cluster) -> None:

@@ -34,9 +34,7 @@ def accelerator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 def test_steps_run_and_leave_their_traces(cluster: Cluster, accelerator: str) -> None:
     hello = cluster.tasks("hello", HELLO)
-    state = cluster.run(
-        cluster.step("trampoline.hello", hello), cluster.step("k8s-base.hello", hello, nodes=["n2"])
-    )
+    state = cluster.run(cluster.step("trampoline.hello", hello), cluster.step("k8s-base.hello", hello, nodes=["n2"]))
     assert (state.status, state.exit_code) == ("done", 0), state.message
     assert {name: node.changed for name, node in state.nodes.items()} == {"n1": 1, "n2": 2, "n3": 1}
     assert all(node.status == "ok" for node in state.nodes.values())

@@ -10,12 +10,8 @@ from yk8s_tui.runs.graph import Graph
 from yk8s_tui.runs.verdict import judge
 
 
-def step(
-    key: str, *needs: str, nodes: tuple[str, ...] = ("a", "b"), estimate: float = 0.0, **more: Any
-) -> PlannedStep:
-    made = Step(
-        id=key, layer="k8s-base", title=key, nodes=nodes, needs=needs, run=Playbook(playbook="x.yaml"), **more
-    )
+def step(key: str, *needs: str, nodes: tuple[str, ...] = ("a", "b"), estimate: float = 0.0, **more: Any) -> PlannedStep:
+    made = Step(id=key, layer="k8s-base", title=key, nodes=nodes, needs=needs, run=Playbook(playbook="x.yaml"), **more)
     decision = more.pop("decision", "run")
     return PlannedStep(step=made, decision=decision, reason="", nodes=nodes, estimate_seconds=estimate)
 
@@ -80,9 +76,7 @@ def test_no_node_left_is_a_failure_even_with_tolerance() -> None:
 
 
 def test_steps_whose_nodes_are_all_set_aside_are_left_out() -> None:
-    graph = Graph.of(
-        [step("one", tolerance="any"), step("two", nodes=("a",)), step("three", "two", nodes=("b",))]
-    )
+    graph = Graph.of([step("one", tolerance="any"), step("two", nodes=("a",)), step("three", "two", nodes=("b",))])
     graph.begin("two")
     finish(graph, "one", a="failed", b="ok")
     graph.finish("two", {"a": "ok"})

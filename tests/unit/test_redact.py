@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from yk8s_tui.runs.redact import REPLACEMENT, Redactor
 
-SECRETS = st.text(
-    st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=8, max_size=40
-).filter(lambda text: text == text.strip() and text not in REPLACEMENT and len(set(text)) > 4)
+SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=8, max_size=40).filter(
+    lambda text: text == text.strip() and text not in REPLACEMENT and len(set(text)) > 4
+)
 
 
 @given(SECRETS, st.binary(max_size=7), st.binary(max_size=7))

@@ -73,9 +73,7 @@ def test_a_run_from_beginning_to_end() -> None:
         seconds=2.0,
         message="",
     )
-    story.tell(
-        "node_result", step="k8s-base.one", node="b", task="Install", result="skipped", seconds=0, message=""
-    )
+    story.tell("node_result", step="k8s-base.one", node="b", task="Install", result="skipped", seconds=0, message="")
     story.tell("log", step="k8s-base.one", node="a", text="a line")
     node = state.nodes["a"]
     assert (node.changed, node.retries, node.last_change, node.progress) == (1, 1, 1007.0, None)
@@ -84,9 +82,7 @@ def test_a_run_from_beginning_to_end() -> None:
         ("changed", "Install"),
         ("log", "a line"),
     ]
-    story.tell(
-        "step_finished", step="k8s-base.one", result="changed", seconds=7, nodes={"a": "changed", "b": "ok"}
-    )
+    story.tell("step_finished", step="k8s-base.one", result="changed", seconds=7, nodes={"a": "changed", "b": "ok"})
     assert (state.nodes["a"].status, state.nodes["b"].status) == ("ok", "waiting")
     assert state.layers[0].done == 1
     story.tell("step_started", step="k8s-base.two", nodes=["b"], digest="d")
@@ -101,9 +97,7 @@ def test_a_run_from_beginning_to_end() -> None:
 def test_a_rescued_failure_does_not_stick() -> None:
     story = Story().begin(one=["a"])
     story.tell("step_started", step="k8s-base.one", nodes=["a"], digest="")
-    story.tell(
-        "node_result", step="k8s-base.one", node="a", task="Try", result="failed", seconds=1, message="no"
-    )
+    story.tell("node_result", step="k8s-base.one", node="a", task="Try", result="failed", seconds=1, message="no")
     assert story.state.nodes["a"].status == "failed"
     story.tell("node_task", step="k8s-base.one", node="a", task="Mend")
     assert story.state.nodes["a"].status == "running"
@@ -115,12 +109,8 @@ def test_a_rescued_failure_does_not_stick() -> None:
 def test_a_node_set_aside_stays_so() -> None:
     story = Story().begin(one=["a", "b"], two=["a", "b"])
     story.tell("step_started", step="k8s-base.one", nodes=["a", "b"], digest="")
-    story.tell(
-        "node_set_aside", node="a", step="k8s-base.one", task="T", reason="why", evidence="e", hint="h"
-    )
-    story.tell(
-        "step_finished", step="k8s-base.one", result="partial", seconds=1, nodes={"a": "failed", "b": "ok"}
-    )
+    story.tell("node_set_aside", node="a", step="k8s-base.one", task="T", reason="why", evidence="e", hint="h")
+    story.tell("step_finished", step="k8s-base.one", result="partial", seconds=1, nodes={"a": "failed", "b": "ok"})
     story.tell("step_started", step="k8s-base.two", nodes=["b"], digest="")
     story.tell("step_finished", step="k8s-base.two", result="ok", seconds=1, nodes={"b": "ok"}, reason="")
     assert (story.state.nodes["a"].status, story.state.nodes["a"].reason) == ("set aside", "why")

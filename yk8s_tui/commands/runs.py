@@ -29,9 +29,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     listing.add_argument("--json", action="store_true", help="stable JSON on stdout")
     listing.set_defaults(run=list_command)
     show = parts.add_parser("show", help="steps, nodes and failures of a run")
-    show.add_argument(
-        "id", nargs="?", default="", metavar="ID", help="id, its beginning, or number; else the newest"
-    )
+    show.add_argument("id", nargs="?", default="", metavar="ID", help="id, its beginning, or number; else the newest")
     show.add_argument("--json", action="store_true", help="stable JSON on stdout")
     show.set_defaults(run=show_command)
     attach = parts.add_parser("attach", help="follow a run; ctrl-c stops following, not the run")

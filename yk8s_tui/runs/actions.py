@@ -49,9 +49,7 @@ class StepContext:
 
     def progress(self, node: str, *, done: float, total: float, unit: str, text: str) -> None:
         """Report progress of a long task on one node."""
-        self._around.write(
-            "progress", step=self._step.id, node=node, done=done, total=total, unit=unit, text=text
-        )
+        self._around.write("progress", step=self._step.id, node=node, done=done, total=total, unit=unit, text=text)
 
     def task(self, node: str, name: str) -> None:
         """Say what is being done on a node now."""
@@ -131,7 +129,5 @@ def _failed(error: Exception, nodes: tuple[str, ...], context: StepContext, step
     unreachable = isinstance(error, UnreachableError)
     if len(nodes) == 1:
         trouble = Trouble(context.last_task(nodes[0]), reason, evidence, hint, unreachable)
-        return Outcome(
-            nodes={nodes[0]: "unreachable" if unreachable else "failed"}, troubles={nodes[0]: trouble}
-        )
+        return Outcome(nodes={nodes[0]: "unreachable" if unreachable else "failed"}, troubles={nodes[0]: trouble})
     return Outcome(error=Trouble(step.title, reason, evidence, hint))

@@ -33,9 +33,7 @@ def inventory(plan: Plan, root: Path, known_hosts: Path) -> dict[str, Any]:
         "workers": plan.inventory.workers,
         "kubernetes": plan.inventory.kubernetes,
     }
-    children: dict[str, Any] = {
-        name: {"hosts": {node.name: {} for node in nodes}} for name, nodes in groups.items()
-    }
+    children: dict[str, Any] = {name: {"hosts": {node.name: {} for node in nodes}} for name, nodes in groups.items()}
     return {"all": {"hosts": hosts, "children": children}}
 
 
@@ -114,9 +112,7 @@ def ssh_arguments(known_hosts: Path, sockets: Path, run: str) -> str:
     return shlex.join(words)
 
 
-def environment(
-    root: Path, known_hosts: Path, workspace: Path, sockets: Path, run: str, forks: int
-) -> dict[str, str]:
+def environment(root: Path, known_hosts: Path, workspace: Path, sockets: Path, run: str, forks: int) -> dict[str, str]:
     """Settings of Ansible as environment; whatever `ansible.cfg` the operator has is not read."""
     ansible = paths.assets() / "ansible"
     settings = workspace / "ansible.cfg"

@@ -91,9 +91,7 @@ def request(run_directory: Path, action: Action, *, by: str) -> str:
             hint="`yk8s-tui runs list` shows whether it is still running",
         ) from error
     if not answer.get("ok"):
-        raise ControlError(
-            f"the request was refused: {answer.get('error', 'no answer')}", where=run_directory.name
-        )
+        raise ControlError(f"the request was refused: {answer.get('error', 'no answer')}", where=run_directory.name)
     return str(answer["status"])
 
 

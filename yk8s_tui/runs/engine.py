@@ -154,9 +154,7 @@ class Engine:
             for p in self.plan.steps
             if p.decision == "skip"
         ]
-        nodes = [
-            {"name": n.name, "roles": list(n.roles), "address": n.address} for n in self.plan.inventory.nodes
-        ]
+        nodes = [{"name": n.name, "roles": list(n.roles), "address": n.address} for n in self.plan.inventory.nodes]
         self.journal.write(
             "run_started",
             run=self.directory.name,

@@ -56,10 +56,7 @@ class JournalError(Yk8sError):
 
 def encode(event: Event) -> bytes:
     """One line of the journal, with its newline."""
-    return (
-        json.dumps(event, separators=(",", ":"), ensure_ascii=False, default=str).encode("utf-8", "replace")
-        + b"\n"
-    )
+    return json.dumps(event, separators=(",", ":"), ensure_ascii=False, default=str).encode("utf-8", "replace") + b"\n"
 
 
 def decode_lines(lines: list[str]) -> tuple[list[Event], int]:

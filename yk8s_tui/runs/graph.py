@@ -84,9 +84,7 @@ class Graph:
         """A step begins."""
         self.running.add(step)
 
-    def finish(
-        self, step: str, nodes: Mapping[str, str], *, cancelled: bool = False, error: bool = False
-    ) -> Result:
+    def finish(self, step: str, nodes: Mapping[str, str], *, cancelled: bool = False, error: bool = False) -> Result:
         """A step has ended, with the result of each node; returns the step's own."""
         self.running.discard(step)
         bad = [name for name, result in nodes.items() if result in ("failed", "unreachable")]

@@ -198,7 +198,5 @@ class JournalReader:
 def read_events(path: Path) -> list[Event]:
     """All events of a journal; raises `JournalError` when there is none."""
     if not path.exists():
-        raise JournalError(
-            "there is no journal", where=str(path), hint="`yk8s-tui runs list` shows the runs there are"
-        )
+        raise JournalError("there is no journal", where=str(path), hint="`yk8s-tui runs list` shows the runs there are")
     return JournalReader(path).read()

@@ -42,9 +42,7 @@ class PlainView:
         ]
 
     def _step_started(self, event: Event) -> list[str]:
-        return [
-            f"{self._at(event)} ● {self._title(event['step'])}  {_names(event.get('nodes', ()))}".rstrip()
-        ]
+        return [f"{self._at(event)} ● {self._title(event['step'])}  {_names(event.get('nodes', ()))}".rstrip()]
 
     def _step_finished(self, event: Event) -> list[str]:
         result, reason = event["result"], event.get("reason", "")

@@ -89,9 +89,7 @@ def _drain(around: Surroundings, process: PlaybookProcess, translator: Translato
     log.write(said)
 
 
-def _job(
-    around: Surroundings, step: Step, nodes: tuple[str, ...], attempt: int, accelerator: dict[str, str]
-) -> Job:
+def _job(around: Surroundings, step: Step, nodes: tuple[str, ...], attempt: int, accelerator: dict[str, str]) -> Job:
     assert isinstance(step.run, Playbook)
     settings = environment(
         around.repository.root,
@@ -133,9 +131,7 @@ def _secrets(around: Surroundings, step: Step, nodes: tuple[str, ...]) -> dict[s
     return found
 
 
-def _outcome(
-    step: Step, nodes: tuple[str, ...], ended: Ended, translator: Translator, *, cancelled: bool
-) -> Outcome:
+def _outcome(step: Step, nodes: tuple[str, ...], ended: Ended, translator: Translator, *, cancelled: bool) -> Outcome:
     outcome = Outcome(cancelled=cancelled, troubles=translator.troubles)
     if translator.stats is not None:
         outcome.nodes = {name: translator.outcome(name) for name in nodes}

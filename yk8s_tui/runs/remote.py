@@ -44,16 +44,14 @@ class Swept:
             found.append(("error", f"{self.node}: still running: {_few(self.left)}"))
         begun = sorted(step for step, state in self.receipts.items() if state == "started")
         if begun:
-            found.append(
-                ("warning", f"{self.node}: begun and not finished: {', '.join(begun)}; apply runs it again")
-            )
+            found.append(("warning", f"{self.node}: begun and not finished: {', '.join(begun)}; apply runs it again"))
         elif not self.left:
             found.append(("info", f"{self.node}: by its receipts nothing is half done"))
         return found
 
 
 def _few(commands: tuple[str, ...]) -> str:
-    distinct = list(dict.fromkeys(commands))
+    distinct = list(dict.fromkeys(command or "a process" for command in commands))
     more = f" and {len(distinct) - 5} more" if len(distinct) > 5 else ""
     return "; ".join(distinct[:5]) + more
 

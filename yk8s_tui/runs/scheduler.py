@@ -29,9 +29,7 @@ def playbooks_at_once() -> int:
 class Scheduler:
     """Runs the steps of one graph; `cancel`, `pause` and `go_on` may be called at any time from its loop."""
 
-    def __init__(
-        self, around: Surroundings, graph: Graph, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, around: Surroundings, graph: Graph, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.around = around
         self.graph = graph
         self.paused = False
@@ -133,9 +131,7 @@ class Scheduler:
         if outcome.error and not outcome.cancelled:
             self._set_aside("", step.id, outcome.error)
         nodes = {} if outcome.cancelled else outcome.nodes
-        result = self.graph.finish(
-            step.id, nodes, cancelled=outcome.cancelled, error=outcome.error is not None
-        )
+        result = self.graph.finish(step.id, nodes, cancelled=outcome.cancelled, error=outcome.error is not None)
         if not self.around.plan.check_only and nodes:
             self._record(step, nodes)
         if result in ("ok", "changed", "partial"):

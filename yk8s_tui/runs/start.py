@@ -82,9 +82,7 @@ def start_run(
 def spawn_engine(directory: Path) -> subprocess.Popen[bytes]:
     """Start the engine of a prepared run directory: own session, no terminal, output to files."""
     package = str(Path(__file__).resolve().parents[2])
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
-    }
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))}
     with _private(directory / "engine.out") as out, _private(directory / "engine.err") as err:
         return subprocess.Popen(
             [sys.executable, "-m", "yk8s_tui.runs.engine", str(directory)],

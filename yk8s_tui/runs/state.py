@@ -267,9 +267,7 @@ class RunState:
         after = {"cancel": "cancelling", "pause": "paused", "continue": "running"}.get(event["action"])
         if after and not self.finished and self.status != "cancelling":
             self.status = after
-        self.notes.append(
-            Note(event["t"], "info", f"{event['action']} asked for by {event.get('by', 'somebody')}")
-        )
+        self.notes.append(Note(event["t"], "info", f"{event['action']} asked for by {event.get('by', 'somebody')}"))
 
     def _consent(self, event: Event) -> None:
         self.consents.append(event)

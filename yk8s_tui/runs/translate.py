@@ -119,22 +119,14 @@ def reason_of(res: Mapping[str, Any]) -> str:
     if "censored" in res:
         return CENSORED
     text = _short(res.get("msg"))
-    inner = [
-        r
-        for r in res.get("results") or ()
-        if isinstance(r, dict) and (r.get("failed") or r.get("unreachable"))
-    ]
+    inner = [r for r in res.get("results") or () if isinstance(r, dict) and (r.get("failed") or r.get("unreachable"))]
     if inner and (not text or text.startswith("One or more items")):
         return reason_of(inner[0])
     if text in ("", "non-zero return code", "MODULE FAILURE"):
-        lines = [
-            line for key in ("stderr", "module_stderr", "stdout") for line in _text(res.get(key)).splitlines()
-        ]
+        lines = [line for key in ("stderr", "module_stderr", "stdout") for line in _text(res.get(key)).splitlines()]
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         code = f"exit code {res['rc']}" if res.get("rc") is not None else ""
-        return (
-            ": ".join(part for part in (code, last) if part) or text or "the task failed and gave no reason"
-        )
+        return ": ".join(part for part in (code, last) if part) or text or "the task failed and gave no reason"
     return text
 
 

@@ -27,11 +27,7 @@ def judge(plan: Plan, graph: Graph, run: str, *, cancelled: bool, fatal: str = "
     }
     done = [key for key in graph.results if graph.results[key] in ("ok", "changed", "partial")]
     advanced = [key for key in done if not graph.steps[key].step.always]
-    short = [
-        key
-        for key, result in graph.results.items()
-        if result in ("failed", "partial", "skipped", "cancelled")
-    ]
+    short = [key for key, result in graph.results.items() if result in ("failed", "partial", "skipped", "cancelled")]
     message = _message(graph, counts, done)
     if fatal:
         return Verdict("failed", ExitCode.FAILED, fatal, "make room or mend what it names, then apply again")
