@@ -31,10 +31,10 @@ def _keys_provider() -> type[Provider]:
 
 
 class Yk8sApp(App[int]):
-    """Home first; a cluster that was named is opened at once."""
+    """Home first, with the cluster one is in on top; a run that was named is attached to at once."""
 
     TITLE = "yk8s-tui"
-    CSS_PATH = STYLES / "app.tcss"
+    CSS_PATH = [STYLES / "app.tcss", STYLES / "home.tcss"]  # noqa: RUF012
     COMMANDS: ClassVar[set[Any]] = {_keys_provider}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012
@@ -61,6 +61,8 @@ class Yk8sApp(App[int]):
         super().__init__()
         self.cluster = cluster
         self.attach = attach
+        self.crash: Exception | None = None
+        """What ended the application, if it did not end itself."""
         self.busy_with = ""
         """What would be lost if the application ended now; in words, empty when nothing would."""
 
@@ -94,6 +96,10 @@ class Yk8sApp(App[int]):
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen.of(self.screen))
 
+    def action_help_quit(self) -> None:
+        """Ctrl-C: nothing is interrupted by it; say how to leave."""
+        self.notify("^Q quits. A run goes on.", title="Nothing was interrupted", markup=False)
+
     def action_leave(self) -> None:
         """Quit; ask only when something would be lost."""
         if not self.busy_with:
@@ -105,6 +111,14 @@ class Yk8sApp(App[int]):
             "Quit now?", f"{self.busy_with} would be interrupted. It can be started again later.", yes="Quit"
         )
         self.push_screen(dialog, lambda sure: self.exit(0) if sure else None)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Leave the terminal as it was; the command line reports the error without a traceback."""
+        if self.is_headless:
+            super()._handle_exception(error)
+            return
+        self.crash = self.crash or error
+        self.exit(return_code=1)
 
     def show_error(self, error: Yk8sError | BaseException, then: Callable[[], None] | None = None) -> None:
         """A dialog with what, where, why, and what to do."""
@@ -120,7 +134,7 @@ def run_app(cluster: str | None, attach: str = "") -> int:
     """
     import sys
 
-    from yk8s_tui.errors import UsageError
+    from yk8s_tui.errors import UsageError, Yk8sError
 
     if not sys.stdin.isatty() or not sys.stdout.isatty():
         raise UsageError(
@@ -130,6 +144,11 @@ def run_app(cluster: str | None, attach: str = "") -> int:
         )
     app = Yk8sApp(_cluster_of(cluster), attach)
     code = app.run()
+    if app.crash is not None:
+        raise Yk8sError(
+            f"internal error: {type(app.crash).__name__}: {app.crash}",
+            hint="a run in progress is not touched; start again, with --debug it shows more",
+        ) from app.crash
     return app.return_code or 0 if code is None else code
 
 

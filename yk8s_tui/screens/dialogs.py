@@ -14,6 +14,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static, TextArea
 
+from yk8s_tui import paths
 from yk8s_tui.errors import Yk8sError
 
 Result = TypeVar("Result")
@@ -22,6 +23,7 @@ Result = TypeVar("Result")
 class Dialog(ModalScreen[Result | None]):
     """A box in the middle; Esc closes it without an answer."""
 
+    CSS_PATH = [paths.assets() / "styles" / "dialogs.tcss"]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "give_up", "Back", tooltip="Close without doing anything"),
     ]

@@ -11,10 +11,13 @@ from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
+from yk8s_tui import paths
+
 
 class HelpScreen(ModalScreen[None]):
     """Text of the screen, then key by key."""
 
+    CSS_PATH = paths.assets() / "styles" / "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,f1,q", "dismiss", "Close", tooltip="Back to the screen", key_display="Esc"),
     ]

@@ -15,7 +15,6 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from yk8s_tui import paths
 from yk8s_tui.widgets.bars import KeyBar, TitleBar
 from yk8s_tui.widgets.symbols import COLOURS, symbol
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 class HomeScreen(Screen[None]):
     """Recent clusters with their last known state; runs in progress can be attached to."""
 
-    CSS_PATH = paths.assets() / "styles" / "home.tcss"
     HELP = """
 Home lists the clusters that were opened lately, each with what is known of its last run, and setups that were begun.
 
@@ -108,6 +106,7 @@ shows what would be done and does nothing by itself. A run goes on when this pro
         listing.clear_options()
         listing.add_options([Option(_cluster_line(c)) for c in event.clusters])
         listing.add_options([Option(_draft_line(d)) for d in event.drafts])
+        listing.display = bool(self.rows)
         if self.rows:
             listing.highlighted = min(position, len(self.rows) - 1)
         listing.focus()

@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Static
 
+from yk8s_tui import paths
 from yk8s_tui.models import keys
 from yk8s_tui.screens.dialogs import Dialog
 from yk8s_tui.screens.setup import texts
@@ -61,6 +62,7 @@ def node_troubles(node: Mapping[str, Any], others: frozenset[str]) -> dict[str, 
 class NodeDialog(Dialog[dict[str, Any]]):
     """Add or change one machine."""
 
+    CSS_PATH = [*Dialog.CSS_PATH, paths.assets() / "styles" / "form.tcss"]  # noqa: RUF012
     AUTO_FOCUS = "Input"
 
     def __init__(self, node: Mapping[str, Any] | None, others: frozenset[str]) -> None:

@@ -105,8 +105,8 @@ INFRASTRUCTURE = Page(
             "Nodes come from",
             (
                 ("choose …", ""),
-                ("lab: test hosts on this machine", "lab"),
-                ("bare metal: machines that answer on SSH", "baremetal"),
+                ("lab: hosts on this machine", "lab"),
+                ("bare metal: over SSH", "baremetal"),
                 ("OpenStack (not yet)", "openstack"),
             ),
         ),
@@ -147,9 +147,9 @@ TRAMPOLINE = Page(
     "The frontends are the only way in: SSH, VPN and the address of the API live here.",
     (
         _text("trampoline.vip", "Virtual IP", "a free address of the node network"),
-        _words("trampoline.ssh_allowed_sources", "SSH allowed from", "anywhere; e.g. 10.0.0.0/8, 192.0.2.0/24"),
+        _words("trampoline.ssh_allowed_sources", "SSH allowed from", "anywhere; or 10.0.0.0/8"),
         Field(
-            "trampoline.published_ports", "Published ports", placeholder="80:30080, 443:30443/http+proxy",
+            "trampoline.published_ports", "Published ports", placeholder="80:30080, 443:30443/http",
             to_text=texts.ports_to_text, from_text=texts.ports_from_text,
         ),
         _switch("trampoline.nat", "NAT for nodes"),
@@ -183,7 +183,7 @@ def kubernetes() -> Page:
     today = date.today()
     versions = tuple(
         (
-            f"{m.latest}  {'support ended' if m.end_of_support < today else 'supported until'} {m.end_of_support}",
+            f"{m.latest}, {'ended' if m.end_of_support < today else 'support until'} {m.end_of_support}",
             m.latest,
         )
         for m in reversed(SUPPORTED)
@@ -198,8 +198,8 @@ def kubernetes() -> Page:
                 "kubernetes.source",
                 "Source",
                 (
-                    ("bundle on this machine, no Internet needed", "bundle"),
-                    ("package repository and registry", "packages"),
+                    ("bundle on this machine", "bundle"),
+                    ("packages and registry", "packages"),
                 ),
             ),
             _text("kubernetes.package_mirror", "Package mirror", "pkgs.k8s.io", _PACKAGES),
@@ -208,14 +208,14 @@ def kubernetes() -> Page:
                 "kubernetes.cni",
                 "Pod network",
                 (
-                    ("routed: needs no download, flat node network", "routed"),
+                    ("routed (no download)", "routed"),
                     ("calico", "calico"),
                     ("cilium", "cilium"),
                     ("flannel", "flannel"),
                 ),
             ),
             _text("kubernetes.pod_cidr", "Pods"),
-            _text("kubernetes.pod_cidr_v6", "Pods v6", "none; a network makes the cluster dual stack"),
+            _text("kubernetes.pod_cidr_v6", "Pods v6", "none (IPv4 only)"),
             _text("kubernetes.service_cidr", "Services"),
             _text("kubernetes.service_cidr_v6", "Services v6", "none"),
             _number("kubernetes.api_port", "API port"),

@@ -30,7 +30,10 @@ from yk8s_tui.widgets.symbols import State, symbol
 class SetupScreen(Screen[None]):
     """Ask for everything a cluster needs; nothing is lost by going back or away."""
 
-    CSS_PATH = paths.assets() / "styles" / "setup.tcss"
+    CSS_PATH = [  # noqa: RUF012
+        paths.assets() / "styles" / "form.tcss",
+        paths.assets() / "styles" / "setup.tcss",
+    ]
     AUTO_FOCUS = ""
     HELP = """
 Setup asks for everything a cluster needs, step by step. Any step can be visited at any time: choose it at the left,
@@ -182,7 +185,7 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
     def _focus_first(self, area: VerticalScroll) -> None:
         for widget in area.query("Input, Select, Checkbox, OptionList, Button"):
             if widget.focusable and widget.display:
-                widget.focus()
+                widget.focus(scroll_visible=False)
                 area.scroll_home(animate=False)
                 return
         self.query_one("#next", Button).focus()

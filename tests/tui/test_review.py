@@ -1,0 +1,105 @@
+"""Review shows what is lost first, keeps Run off while a check fails, and asks for the typed consent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Button, Input, Static
+
+from tests.tui.conftest import Until
+from tests.tui.reviews import FINDINGS, QuietReview, plan
+from yk8s_tui.app import Yk8sApp
+from yk8s_tui.errors import PreflightError
+from yk8s_tui.repository.create import create
+from yk8s_tui.screens import review_work as w
+from yk8s_tui.screens.dialogs import ConsentDialog, ErrorDialog, ReasonDialog
+from yk8s_tui.screens.review import ReviewScreen
+from yk8s_tui.widgets.check_list import CheckList
+
+
+async def open_review(
+    app: Yk8sApp, pilot: Pilot[int], *news: w.News, root: Path = Path("/srv/c")
+) -> QuietReview:
+    screen = QuietReview(root)
+    await app.push_screen(screen)
+    for item in news:
+        screen.post_message(ReviewScreen.News(item))
+    await pilot.pause()
+    return screen
+
+
+NEWS = (w.Machines("berlin-1"), w.Planned(plan(), "9f3c1a"), w.Found(FINDINGS), w.ChecksDone())
+
+
+async def test_run_is_off_with_the_reason_until_the_check_is_waived_with_one(until: Until) -> None:
+    app = Yk8sApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_review(app, pilot, *NEWS)
+        assert screen.query_one("#run", Button).disabled
+        assert "1 check fails" in str(screen.query_one("#verdict", Static).content)
+        await pilot.press("w")
+        await until(pilot, lambda: isinstance(app.screen, ReasonDialog))
+        await pilot.press("enter")
+        assert isinstance(app.screen, ReasonDialog)
+        await pilot.press(*"lab", "enter")
+        await until(pilot, lambda: app.screen is screen)
+        assert screen.query_one(CheckList).waived == {"clock@cp2": "lab"}
+        assert not screen.query_one("#run", Button).disabled
+
+
+async def test_losses_stand_first_and_need_the_name(until: Until) -> None:
+    app = Yk8sApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_review(app, pilot, NEWS[0], NEWS[1], w.ChecksDone())
+        assert "every volume of Rook" in str(screen.query_one("#losses", Static).content)
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, ConsentDialog))
+        await pilot.press(*"berlin", "enter")
+        assert isinstance(app.screen, ConsentDialog)
+        assert "is not" in str(app.screen.query_one("#typed-problem", Static).content)
+        assert app.screen.query_one("#typed", Input).value == "berlin"
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+
+
+async def test_errors_come_as_a_dialog_with_what_to_do(until: Until) -> None:
+    app = Yk8sApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        error = PreflightError("the lab cannot be used from here", hint="run as root")
+        screen = await open_review(app, pilot, w.Broken(error))
+        await until(pilot, lambda: isinstance(app.screen, ErrorDialog))
+        assert isinstance(app.screen, ErrorDialog)
+        assert dict(app.screen.parts)["what to do"] == "run as root"
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        assert "the lab cannot be used" in screen.why_off()
+
+
+async def test_findings_by_the_thousand_keep_their_counts(until: Until) -> None:
+    many = [FINDINGS[0].model_copy(update={"node": f"w{number}"}) for number in range(1000)]
+    app = Yk8sApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_review(app, pilot, NEWS[0], NEWS[1], w.Found(tuple(many)), w.ChecksDone())
+        await until(pilot, lambda: screen.query_one(CheckList).counts()["fail"] == 1000)
+        assert screen.query_one(CheckList).option_count == 201
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the lab harbour needs root")
+async def test_a_real_configuration_is_looked_at_without_changing_anything(
+    until: Until, tmp_path: Path
+) -> None:
+    root = tmp_path / "c"
+    create(root, "lab", "berlin-1", {"harbour.lab.subnet": "10.95.7.0/24", "trampoline.vip": "10.95.7.250"})
+    app = Yk8sApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = ReviewScreen(root)
+        await app.push_screen(screen)
+        await until(pilot, lambda: screen.machines is not None or screen.error is not None)
+        if isinstance(screen.error, PreflightError):
+            pytest.skip(f"no lab on this machine: {screen.error.why}")
+        assert screen.machines is not None
+        assert {c.name for c in screen.machines.changes} >= {"fe1", "cp1"}
+        assert not (root / "state" / "harbour.json").exists()
