@@ -213,3 +213,11 @@ def test_a_full_disk_ends_the_run_with_a_clear_message(cluster: Cluster) -> None
         shutil.copytree(runs, kept, ignore=shutil.ignore_patterns("*.sock"))
         subprocess.run(["umount", str(runs)], check=True)
         cluster.started.clear()
+
+
+def test_cancel_at_once(cluster: Cluster) -> None:
+    run = cluster.start(sleeping(cluster))
+    request(cluster.directory(run), "cancel", by="me")
+    assert cluster.wait(run).exit_code == 8
+    assert not local_processes(run)
+    until(lambda: not remote_processes(run), "nothing of the run is left on the hosts", 5)

@@ -89,8 +89,10 @@ class PlaybookProcess:
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
-            await asyncio.to_thread(self.end)
-            await work
+            while not work.done():
+                # A playbook that is just being started has no processes yet, so this may take two rounds.
+                await asyncio.to_thread(self.end)
+                await asyncio.wait({work}, timeout=1.0)
             raise
 
     def end(self) -> list[str]:
