@@ -104,6 +104,14 @@ def test_openings_are_what_is_configured(tmp_path: Path) -> None:
     assert rules["metrics"]["sources"] == ["10.0.0.0/8"]
 
 
+def test_wireguard_answers_with_the_vip_only_where_clients_connect_to_it(tmp_path: Path) -> None:
+    found = steps(context(tmp_path, wireguard={"enabled": True}))
+    answers = found["firewall"].variables["nftables_answers"]
+    assert [(a["port"], a["address"]) for a in answers] == [(51820, "192.168.7.100")]
+    found = steps(context(tmp_path, wireguard={"enabled": True, "public_address": "203.0.113.9"}))
+    assert found["firewall"].variables["nftables_answers"] == []
+
+
 def test_sources_are_canonical_and_do_not_overlap() -> None:
     assert networks(["10.0.0.0/24", "10.0.1.0/24", "10.0.0.7", "fd00::1"]) == ["10.0.0.0/23", "fd00::1/128"]
     assert "sources" not in opening("x", 80)

@@ -150,7 +150,19 @@ def _firewall(context: Context) -> dict[str, Any]:
         "nftables_openings": openings,
         "nftables_forward": forward,
         "nftables_nat": nat,
+        "nftables_answers": _answers(context),
     }
+
+
+def _answers(context: Context) -> list[dict[str, Any]]:
+    """WireGuard answers with the VIP only: clients would follow a former holder to its own address, and stay there."""
+    vip = shared_vip(context)
+    if not vip or context.config.trampoline.wireguard.public_address:
+        return []
+    return [
+        {"comment": f"WireGuard {t.name}", "protocol": "udp", "port": t.endpoint.port, "address": vip}
+        for t in wireguard.tunnels(context.config)
+    ]
 
 
 def _balance(context: Context) -> dict[str, Any]:
