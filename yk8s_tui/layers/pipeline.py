@@ -64,8 +64,7 @@ def with_digest(step: Step, secrets: Mapping[str, str]) -> Step:
     the content of its playbook, roles and modules, or the source of its action.
     """
     hashed = {
-        name: hashlib.sha256(secrets.get(secret, "").encode()).hexdigest()
-        for name, secret in step.secrets.items()
+        name: hashlib.sha256(secrets.get(secret, "").encode()).hexdigest() for name, secret in step.secrets.items()
     }
     inputs = {"id": step.id, "variables": step.variables, "secrets": hashed, "code": _code_digest(step)}
     return step.model_copy(update={"digest": digest_of(inputs)})
@@ -76,7 +75,7 @@ def _code_digest(step: Step) -> str:
         ansible = paths.assets() / "ansible"
         playbook = Path(step.run.playbook)
         own = playbook if playbook.is_absolute() else ansible / "playbooks" / playbook
-        trees = [own.parent if playbook.is_absolute() else own, ansible / "library"]
+        trees = [own.parent if playbook.is_absolute() else own, ansible / "library", ansible / "module_utils"]
         trees += [ansible / "roles" / role for role in step.run.roles]
         return digest_of([_tree_digest(tree) for tree in trees])
     module, _, name = step.run.function.partition(":")
@@ -87,9 +86,7 @@ def _code_digest(step: Step) -> str:
 @lru_cache(maxsize=256)
 def _tree_digest(root: Path) -> str:
     files = (
-        [root]
-        if root.is_file()
-        else sorted(p for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+        [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
     )
     return digest_of([(str(f.relative_to(root)), hashlib.sha256(f.read_bytes()).hexdigest()) for f in files])
 
@@ -105,19 +102,13 @@ def decide(
     return tuple(_decide(step, states, full=full, limit=limit) for step in steps)
 
 
-def _decide(
-    step: Step, states: Mapping[str, HostState], *, full: bool, limit: Collection[str]
-) -> PlannedStep:
+def _decide(step: Step, states: Mapping[str, HostState], *, full: bool, limit: Collection[str]) -> PlannedStep:
     candidates = [name for name in step.nodes if not limit or name in limit]
     if not candidates:
         return PlannedStep(step=step, decision="skip", reason="not among the chosen nodes", nodes=())
     if step.always:
-        return PlannedStep(
-            step=step, decision="run", reason="verifies what was done", nodes=tuple(candidates)
-        )
-    reasons = {
-        name: reason for name in candidates if (reason := _reason(step, name, states.get(name), full=full))
-    }
+        return PlannedStep(step=step, decision="run", reason="verifies what was done", nodes=tuple(candidates))
+    reasons = {name: reason for name in candidates if (reason := _reason(step, name, states.get(name), full=full))}
     if not reasons:
         return PlannedStep(step=step, decision="skip", reason="unchanged, and probed", nodes=())
     return PlannedStep(step=step, decision="run", reason=_summary(reasons, candidates), nodes=tuple(reasons))

@@ -127,8 +127,9 @@ class Plan(Section):
 
     @property
     def hash(self) -> str:
-        """Identity of the plan: what runs where with which inputs, not when it was made."""
-        body = self.model_dump(mode="json", exclude={"created", "facts"})
+        """Identity of the plan: what runs where with which inputs, not when it was made or how long it may take."""
+        passing = {"created": True, "facts": True, "steps": {"__all__": {"estimate_seconds"}}}
+        body = self.model_dump(mode="json", exclude=passing)
         return digest_of(body)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,9 +15,10 @@ from yk8s_tui.layers import k8s_base, pipeline, trampoline
 from yk8s_tui.layers.base import Context
 from yk8s_tui.models.config import Config
 from yk8s_tui.models.nodes import Inventory
-from yk8s_tui.models.plan import Plan, Step, digest_of
+from yk8s_tui.models.plan import Plan, PlannedStep, Step, digest_of
 from yk8s_tui.repository.repository import Repository
 from yk8s_tui.repository.secrets import SecretStore
+from yk8s_tui.runs.estimates import load_estimates
 from yk8s_tui.status.hosts import HostState, probe
 
 
@@ -53,10 +54,16 @@ async def make_plan(
         live_digest=live_digest(states),
         inventory=inventory,
         facts={name: state.facts for name, state in states.items()},
-        steps=pipeline.decide(steps, states, full=full, limit=limit),
+        steps=estimated(repository, pipeline.decide(steps, states, full=full, limit=limit)),
         missing=tuple(k8s_base.missing_artifacts(context)) if not layers or "k8s-base" in layers else (),
         check_only=check_only,
     )
+
+
+def estimated(repository: Repository, steps: Iterable[PlannedStep]) -> tuple[PlannedStep, ...]:
+    """The steps with what earlier runs took, seconds."""
+    known = load_estimates(repository.root)
+    return tuple(p.model_copy(update={"estimate_seconds": known.get(p.step.id, 0.0)}) for p in steps)
 
 
 async def probe_hosts(repository: Repository, inventory: Inventory) -> dict[str, HostState]:
