@@ -128,7 +128,7 @@ class Plan(Section):
     @property
     def hash(self) -> str:
         """Identity of the plan: what runs where with which inputs, not when it was made or how long it may take."""
-        passing = {"created": True, "facts": True, "steps": {"__all__": {"estimate_seconds"}}}
+        passing: dict[str, Any] = {"created": True, "facts": True, "steps": {"__all__": {"estimate_seconds"}}}
         body = self.model_dump(mode="json", exclude=passing)
         return digest_of(body)
 
