@@ -49,7 +49,7 @@ def steps(context: Context) -> tuple[Step, ...]:
             why="what this cluster has beyond the other layers",
             nodes=context.inventory.names,
             needs=("k8s-base.verify", "trampoline.verify"),
-            run=Playbook(playbook="customization/main.yaml"),
+            run=Playbook(playbook="customization/main.yaml", inventories=more_inventory(playbook.parent)),
             variables={
                 "yk8s_customization_playbook": str(playbook),
                 "yk8s_customization_digest": content_digest(playbook.parent),
@@ -57,6 +57,13 @@ def steps(context: Context) -> tuple[Step, ...]:
             tolerance="any",
         ),
     )
+
+
+def more_inventory(folder: Path) -> tuple[str, ...]:
+    """The operator's `inventory/`, when there is anything in it: more groups and variables for the cluster's hosts."""
+    place = folder / "inventory"
+    found = place.is_dir() and any(p.is_file() and not p.name.startswith((".", "README")) for p in place.rglob("*"))
+    return (str(place),) if found else ()
 
 
 def content_digest(folder: Path) -> str:

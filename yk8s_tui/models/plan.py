@@ -29,6 +29,8 @@ class Playbook(Section):
     """File name relative to the playbooks folder; an absolute path for the operator's own."""
     roles: tuple[str, ...] = ()
     """The roles it uses: their content is part of the step's digest."""
+    inventories: tuple[str, ...] = ()
+    """More inventory sources beside the run's own; absolute paths."""
 
 
 class Action(Section):

@@ -13,6 +13,7 @@ import asyncio
 import json
 import logging
 import queue
+import shlex
 import shutil
 import signal
 import threading
@@ -45,6 +46,7 @@ class Job:
     variables: Mapping[str, Any]
     secrets: Mapping[str, Any]
     environment: Mapping[str, str]
+    more_inventories: tuple[str, ...] = ()
     check: bool = False
 
 
@@ -154,6 +156,8 @@ class PlaybookProcess:
         limit = job.directory / "limit"
         limit.write_text("\n".join(job.nodes) + "\n")
         words = ["-e", f"@{variables}", "-e", f"@{secrets}", "--limit", f"@{limit}"]
+        for source in job.more_inventories:
+            words += ["-i", shlex.quote(source)]
         if job.check:
             words += ["--check", "--diff"]
         return " ".join(words)

@@ -109,6 +109,7 @@ def _job(around: Surroundings, step: Step, nodes: tuple[str, ...], attempt: int,
         variables=step.variables | {"yk8s_step": {"id": step.id, "digest": step.digest, "run": around.run}},
         secrets=_secrets(around, step, nodes),
         environment=settings | accelerator,
+        more_inventories=step.run.inventories,
         check=around.plan.check_only,
     )
 

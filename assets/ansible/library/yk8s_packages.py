@@ -129,9 +129,7 @@ def _patiently(words, deadline):
 def _evidence(*results):
     lines = []
     for done in results:
-        lines += [line for line in done.stdout.splitlines() if line.startswith(("E:", "Err:", "W: Failed"))][
-            :3
-        ]
+        lines += [line for line in done.stdout.splitlines() if line.startswith(("E:", "Err:", "W: Failed"))][:3]
     return "; ".join(lines) or results[0].stdout[-500:]
 
 

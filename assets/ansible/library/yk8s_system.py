@@ -173,9 +173,7 @@ class System:
 
     def _unit(self, unit, state):
         name = unit["name"]
-        if state["LoadState"] in ("not-found", "masked") and not (
-            unit["state"] == "started" and self.check_mode
-        ):
+        if state["LoadState"] in ("not-found", "masked") and not (unit["state"] == "started" and self.check_mode):
             if unit["missing_ok"] or unit["state"] == "stopped":
                 return
             raise Refused(f"{name}: systemd says it is {state['LoadState']}")
