@@ -143,7 +143,9 @@ async def test_log_filter_and_follow(tmp_path: Path, until: Until) -> None:
                 file.write(json.dumps(event | {"text": f"line {number}"}, separators=(",", ":")) + "\n")
         await until(pilot, lambda: len(log.index) == 103)
         view = log.query_one(LogView)
-        assert "line 99" in view.render_line(view.size.height - 1).text
+        await until(
+            pilot, lambda: "line 99" in view.render_line(view.scrollable_content_region.height - 1).text
+        )
         await pilot.press("up")
         assert not view.follow
         await pilot.press("end")

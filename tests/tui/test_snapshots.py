@@ -24,6 +24,7 @@ from yk8s_tui.screens.setup.saving import new_cluster
 from yk8s_tui.screens.setup.screen import SetupScreen
 from yk8s_tui.widgets.bars import TitleBar
 from yk8s_tui.widgets.form import FieldRow
+from yk8s_tui.widgets.log_view import LogView
 from yk8s_tui.widgets.node_grid import NodeGrid
 
 SMALL, WIDE = (80, 24), (160, 50)
@@ -46,6 +47,7 @@ async def still(pilot: Pilot[int]) -> None:
 def at_home(until: Until) -> Before:
     async def before(pilot: Pilot[int]) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, HomeScreen) and pilot.app.screen._arrived)
+        await pilot.pause(0.5)
         await still(pilot)
 
     return before
@@ -160,7 +162,10 @@ def in_run(until: Until, *keys: str) -> Before:
         screen.paint()
         await pilot.pause()
         await pilot.press(*keys)
-        await pilot.pause(1)
+        await until(pilot, lambda: app.screen is not screen or not keys)
+        for view in app.screen.query(LogView):
+            await until(pilot, lambda view=view: view.virtual_size.height > 0)  # type: ignore[misc]
+        await pilot.pause(0.7)
         await still(pilot)
 
     return before

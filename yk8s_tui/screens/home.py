@@ -109,7 +109,7 @@ shows what would be done and does nothing by itself. A run goes on when this pro
         listing.display = bool(self.rows)
         if self.rows:
             listing.highlighted = min(position, len(self.rows) - 1)
-        listing.focus()
+            listing.focus()
         running = [c for c in event.clusters if c.run]
         self.query_one("#welcome", Static).update(_welcome(bool(self.rows), running))
         self.refresh_bindings()

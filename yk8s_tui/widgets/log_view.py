@@ -89,9 +89,14 @@ class LogView(ScrollView, can_focus=True):
     def grow(self) -> None:
         """The source has more lines now."""
         self.virtual_size = Size(max(self._widest, self.size.width - 1), len(self.source))
+        self.refresh()
+        self._to_end()
+        self.call_after_refresh(self._to_end)
+
+    def _to_end(self) -> None:
+        """While following: to the last line, also when a scroll bar has taken a line since."""
         if self.follow:
             self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
-        self.refresh()
 
     def watch_follow(self, follow: bool) -> None:
         """Go to the end at once."""
