@@ -48,7 +48,9 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     names = [*REQUIRED_BINARIES, "runc", "etcdctl"]
     files = [BundleFile(path=f"bin/{n}", sha256=f"{i:064x}", kind="binary") for i, n in enumerate(names)]
     files += [
-        BundleFile(path=f"images/{n}.tar", sha256=f"{i:064x}", kind="image", references=(f"registry.k8s.io/{n}:1",))
+        BundleFile(
+            path=f"images/{n}.tar", sha256=f"{i:064x}", kind="image", references=(f"registry.k8s.io/{n}:1",)
+        )
         for i, n in enumerate(REQUIRED_IMAGES, start=100)
     ]
     root = tmp_path / "bundles" / "v1.36.3"
@@ -85,7 +87,9 @@ def test_preparation_waits_for_nothing_and_joins_go_one_by_one(tmp_path: Path, b
 
 def test_only_what_a_role_needs_goes_to_its_nodes(tmp_path: Path, bundle: Path) -> None:
     found = steps(context(tmp_path))
-    argument = {name: set(found[name].run.arguments["files"]) for name in found if name.startswith(("bin", "ima"))}  # type: ignore[union-attr]
+    argument = {
+        name: set(found[name].run.arguments["files"]) for name in found if name.startswith(("bin", "ima"))
+    }  # type: ignore[union-attr]
     assert argument["images-workers"] < argument["images-control-plane"]
     assert argument["binaries-workers"] < argument["binaries-control-plane"]
     special = argument["images-control-plane"] - argument["images-workers"]
@@ -151,12 +155,18 @@ def test_taints_that_were_ours_are_removed_and_others_stay() -> None:
         ["meta=yes:NoExecute"],
         ["gpu=true:NoSchedule"],
     )
-    assert taint_changes(present, ["gpu=false:NoSchedule"], ["gpu=true:NoSchedule"]) == (["gpu=false:NoSchedule"], [])
+    assert taint_changes(present, ["gpu=false:NoSchedule"], ["gpu=true:NoSchedule"]) == (
+        ["gpu=false:NoSchedule"],
+        [],
+    )
     assert taint_text({"key": "a", "effect": "NoSchedule"}) == "a:NoSchedule"
 
 
 def node(name: str, ready: str = "True") -> dict[str, Any]:
-    return {"metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": ready, "message": "cni"}]}}
+    return {
+        "metadata": {"name": name},
+        "status": {"conditions": [{"type": "Ready", "status": ready, "message": "cni"}]},
+    }
 
 
 def test_a_whole_cluster_has_no_problems_and_a_broken_one_has_each_at_its_node() -> None:
@@ -164,7 +174,14 @@ def test_a_whole_cluster_has_no_problems_and_a_broken_one_has_each_at_its_node()
     etcd = [{"endpoint": "https://a:2379", "health": True}]
     well = judge([node("cp1"), node("w1")], "ok", dns, etcd, ("cp1", "w1"), "cp1")
     assert not any(well.values())
-    sick = judge([node("cp1"), node("w1", "False")], "", {}, [{"endpoint": "e", "health": False}], ("cp1", "w1", "w2"), "cp1")
+    sick = judge(
+        [node("cp1"), node("w1", "False")],
+        "",
+        {},
+        [{"endpoint": "e", "health": False}],
+        ("cp1", "w1", "w2"),
+        "cp1",
+    )
     assert sick["w1"] == ["is not Ready: cni"]
     assert sick["w2"] == ["is not in the cluster"]
     assert len(sick["cp1"]) == 3

@@ -41,7 +41,8 @@ def run_kubeconfig(args: argparse.Namespace) -> int:
     if args.renew:
         asyncio.run(_renew(repository))
     if not path.is_file():
-        raise Yk8sError("there is no kubeconfig yet", where=str(path), hint="`yk8s-tui apply` makes it with the cluster")
+        hint = "`yk8s-tui apply` makes it with the cluster"
+        raise Yk8sError("there is no kubeconfig yet", where=str(path), hint=hint)
     left = days_left(path, config)
     if args.json:
         print_json({"path": str(path), "server": f"https://{kubeadm.endpoint(config)}", "days_left": round(left, 2)})

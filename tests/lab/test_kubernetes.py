@@ -1,0 +1,209 @@
+"""A cluster on real hosts, from nothing to workloads: made, unchanged the second time, mended, labelled."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.lab.conftest import LabCluster, MakeLab, wait_until
+from tests.lab.frontends import journal
+from yk8s_tui.backends.bundle import Bundle
+from yk8s_tui.models.kubernetes import Kubernetes
+
+pytestmark = [pytest.mark.lab, pytest.mark.kubernetes]
+
+SMALL = {"harbour.lab.workers": 1}
+KUBECTL = "/usr/local/bin/kubectl --kubeconfig /etc/kubernetes/admin.conf"
+TEST_IMAGE = "registry.local/yk8s-test:1"
+PODS = """
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: probe}
+spec:
+  selector: {matchLabels: {app: probe}}
+  template:
+    metadata: {labels: {app: probe}}
+    spec:
+      tolerations: [{operator: Exists}]
+      containers:
+        - name: web
+          image: registry.local/yk8s-test:1
+          imagePullPolicy: Never
+          command: [sh, -c, "mkdir -p /tmp/w; echo hello > /tmp/w/index.html; exec httpd -f -p 80 -h /tmp/w"]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: probe}
+spec: {selector: {app: probe}, ports: [{port: 80}]}
+"""
+
+
+@pytest.fixture
+def cluster(make_lab: MakeLab) -> LabCluster:
+    """One frontend, one control plane and one worker with Kubernetes; made once, shared by the tests."""
+    version = Kubernetes().version
+    if Bundle.find(version) is None:
+        pytest.skip(
+            f"missing: a Kubernetes bundle v{version} in $YK8S_BUNDLE_DIR or the default cache folder"
+        )
+    made = make_lab(SMALL)
+    if not list(made.root.glob("runs/*/journal.jsonl")):
+        apply(made)
+    return made
+
+
+def apply(cluster: LabCluster, *arguments: str, **environment: str) -> list[dict[str, Any]]:
+    """Apply everything; the journal of the run."""
+    done = cluster.cli("apply", "--yes", *arguments, timeout=900, **environment)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
+    return journal(cluster)
+
+
+def kubectl(cluster: LabCluster, words: str) -> str:
+    return cluster.exec("cp1", f"{KUBECTL} {words}").stdout
+
+
+def results(events: list[dict[str, Any]]) -> dict[str, str]:
+    return {e["step"]: e["result"] for e in events if e["type"] == "step_finished"}
+
+
+def test_every_step_succeeds_and_every_node_is_ready(cluster: LabCluster) -> None:
+    first = min(cluster.root.glob("runs/*/journal.jsonl"))
+    events = [json.loads(line) for line in first.read_text().splitlines()]
+    assert set(results(events).values()) <= {"ok", "changed"}
+    nodes = json.loads(kubectl(cluster, "get nodes -o json"))["items"]
+    ready = {n["metadata"]["name"]: n["status"]["conditions"][-1]["status"] for n in nodes}
+    assert ready == {"cp1": "True", "w1": "True"}
+    assert (
+        "node-role.kubernetes.io/worker"
+        in next(n for n in nodes if n["metadata"]["name"] == "w1")["metadata"]["labels"]
+    )
+
+
+def test_unchanged_hosts_are_only_looked_at(cluster: LabCluster) -> None:
+    apply(cluster)
+    events = apply(cluster)
+    assert set(results(events)) == {"trampoline.verify", "k8s-base.kubeconfig", "k8s-base.verify"}
+    assert not [e for e in events if e["type"] == "node_result" and e["result"] == "changed"]
+
+
+def test_pods_of_two_nodes_reach_one_another_and_services(cluster: LabCluster) -> None:
+    if TEST_IMAGE not in cluster.exec("w1", "crictl images -o json").stdout:
+        pytest.skip(f"missing: the image {TEST_IMAGE} in the bundle")
+    cluster.exec("cp1", f"{KUBECTL} apply -f - <<'E'\n{PODS}\nE")
+    kubectl(cluster, "rollout status daemonset probe --timeout=120s")
+    addresses = kubectl(cluster, "get pods -l app=probe -o jsonpath='{.items[*].status.podIP}'").split()
+    addresses.append(kubectl(cluster, "get service probe -o jsonpath={.spec.clusterIP}"))
+    assert len(addresses) == 3
+    for pod in kubectl(cluster, "get pods -l app=probe -o name").split():
+        for address in addresses:
+            request = f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 3 {address} 80"
+            answer = kubectl(cluster, f'exec {pod} -- sh -c "{request}"')
+            assert answer.endswith("hello\n"), f"{pod} -> {address}: {answer}"
+        told = kubectl(cluster, f"exec {pod} -- nslookup kubernetes.default.svc.cluster.local")
+        assert "10.96.0.1" in told
+
+
+def test_secrets_are_encrypted_in_etcd_and_requests_are_recorded(cluster: LabCluster) -> None:
+    kubectl(cluster, "create secret generic proof --from-literal=word=plaintext-canary")
+    pki = "/etc/kubernetes/pki/etcd"
+    read = (
+        f"etcdctl --endpoints=https://127.0.0.1:2379 --cacert={pki}/ca.crt --cert={pki}/healthcheck-client.crt "
+        f"--key={pki}/healthcheck-client.key get --print-value-only /registry/secrets/default/proof "
+        "| tr -cd '[:print:]'"
+    )
+    stored = cluster.exec("cp1", read).stdout
+    assert stored.startswith("k8s:enc:secretbox:")
+    assert "plaintext-canary" not in stored
+    assert '"name":"proof"' in cluster.exec("cp1", "cat /var/log/kubernetes/audit.log").stdout
+    assert "plaintext-canary" not in cluster.exec("cp1", "cat /var/log/kubernetes/audit.log").stdout
+
+
+def test_nothing_secret_is_left_on_the_hosts(cluster: LabCluster) -> None:
+    for name in ("cp1", "w1"):
+        assert cluster.exec(name, "ls /run | grep yk8s-kubeadm || true").stdout == ""
+    assert cluster.exec("cp1", "stat -c %a /etc/kubernetes/yk8s/encryption.json").stdout.strip() == "600"
+    tokens = kubectl(
+        cluster, "get secrets -n kube-system --field-selector type=bootstrap.kubernetes.io/token -o json"
+    )
+    assert all("expiration" in s["data"] for s in json.loads(tokens)["items"])
+
+
+def test_a_snapshot_of_etcd_can_be_taken_and_old_ones_go(cluster: LabCluster) -> None:
+    folder = "/var/lib/yk8s/etcd-snapshots"
+    for day in range(1, 9):
+        cluster.exec("cp1", f"touch {folder}/etcd-2020010{day}T000000Z.db")
+    cluster.exec("cp1", "systemctl start yk8s-etcd-snapshot.service")
+    names = cluster.exec("cp1", f"ls {folder}").stdout.split()
+    assert len(names) == 7
+    assert "snapshot" not in cluster.exec("cp1", "systemctl --failed --plain --no-legend").stdout
+
+
+def test_the_kubeconfig_works_from_here_and_is_limited(cluster: LabCluster) -> None:
+    told = json.loads(cluster.cli("kubeconfig", "--json").stdout)
+    assert 7.9 < told["days_left"] <= 8
+    bundle = Bundle.find(cluster.config.kubernetes.version)
+    assert bundle is not None
+    done = subprocess.run(
+        [str(bundle.root / "bin/kubectl"), "--kubeconfig", told["path"], "get", "--raw", "/readyz"],
+        capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert done.stdout == "ok", done.stderr
+
+
+def test_labels_and_taints_follow_the_configuration_and_others_stay(cluster: LabCluster) -> None:
+    kubectl(cluster, "label node w1 foreign=stays --overwrite")
+    cluster.repository.update(
+        {"kubernetes.labels": {"w1": {"zone": "a"}}, "kubernetes.taints": {"w1": ["gpu=true:NoSchedule"]}}
+    )
+    apply(cluster)
+    node = json.loads(kubectl(cluster, "get node w1 -o json"))
+    assert node["metadata"]["labels"]["zone"] == "a"
+    assert {"key": "gpu", "value": "true", "effect": "NoSchedule"} in node["spec"]["taints"]
+    cluster.repository.update({"kubernetes.labels": {}, "kubernetes.taints": {}})
+    apply(cluster)
+    node = json.loads(kubectl(cluster, "get node w1 -o json"))
+    assert "zone" not in node["metadata"]["labels"]
+    assert node["metadata"]["labels"]["foreign"] == "stays"
+    assert not node["spec"].get("taints")
+
+
+def test_drift_is_found_and_mended(cluster: LabCluster) -> None:
+    cluster.exec("w1", "ip route flush proto 77; rm /etc/yk8s/pod-routes")
+    cluster.exec("w1", "rm /usr/local/bin/crictl")
+    events = apply(cluster)
+    assert {"k8s-base.cni", "k8s-base.binaries-workers"} <= set(results(events))
+    assert "10.244." in cluster.exec("w1", "ip route show proto 77").stdout
+    assert cluster.exec("w1", "crictl --version").returncode == 0
+
+
+def test_a_host_that_boots_again_comes_back_with_its_routes(cluster: LabCluster) -> None:
+    cluster.down("w1")
+    cluster.up()
+    wait_until(
+        lambda: "10.244." in cluster.exec("w1", "ip route show proto 77", check=False).stdout,
+        60,
+        "pod routes",
+    )
+    apply(cluster)
+
+
+def test_the_operators_plays_run_last_and_only_when_asked_for(cluster: LabCluster) -> None:
+    custom = cluster.root / "k8s-custom"
+    (custom / "roles/mine/tasks").mkdir(parents=True, exist_ok=True)
+    (custom / "main.yaml").write_text("- hosts: workers\n  gather_facts: false\n  roles: [mine]\n")
+    (custom / "roles/mine/tasks/main.yaml").write_text(
+        "- ansible.builtin.copy: {content: 'mine on {{ inventory_hostname }}', dest: /root/mine, mode: '0644'}\n"
+    )
+    assert "customization.main" not in results(apply(cluster))
+    assert results(apply(cluster, K8S_CUSTOM_STAGE_USAGE="true"))["customization.main"] == "changed"
+    assert cluster.exec("w1", "cat /root/mine").stdout == "mine on w1"
+    assert "customization.main" not in results(apply(cluster, K8S_CUSTOM_STAGE_USAGE="true"))
+    (custom / "main.yaml").write_text("- hosts: workers\n  tasks: [{nonsense: }}\n")
+    broken = cluster.cli("apply", "--yes", K8S_CUSTOM_STAGE_USAGE="true")
+    assert broken.returncode == 1, broken.stdout
+    assert "main.yaml" in broken.stdout + broken.stderr
+    (custom / "main.yaml").unlink()
