@@ -13,7 +13,12 @@ def main(arguments):
     receipt = Receipt(wanted["step"])
     for path, digest in wanted["files"].items():
         status = os.stat(path)
-        claim = {"sha256": digest, "mode": mode_of(path), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
+        claim = {
+            "sha256": digest,
+            "mode": mode_of(path),
+            "size": status.st_size,
+            "mtime_ns": status.st_mtime_ns,
+        }
         receipt.add("files", {path: claim})
     receipt.add("units", wanted["units"])
     if wanted["state"] == "started":

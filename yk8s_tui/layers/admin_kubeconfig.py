@@ -47,7 +47,9 @@ async def fetch(context: ActionContext, step: Step) -> dict[str, NodeOutcome]:
     path = context.repository / "secrets" / NAME
     authority = await context.ssh.run(first, f"cat {CA}")
     left = days_left(path, context.config) if belongs(path, authority.stdout) else 0.0
-    if left > context.config.kubernetes.kubeconfig_days * RENEW_BEFORE or getattr(context, "check_only", False):
+    if left > context.config.kubernetes.kubeconfig_days * RENEW_BEFORE or getattr(
+        context, "check_only", False
+    ):
         return {first: NodeOutcome("ok", f"valid for {left:.1f} days")}
     await make(context, first)
     return {first: NodeOutcome("ok", f"new, valid for {context.config.kubernetes.kubeconfig_days} days")}
@@ -63,7 +65,10 @@ async def make_text(ssh: SshPool, config: Config, inventory: Inventory, node: st
     """A new kubeconfig; raises `Yk8sError` with what kubeadm said."""
     folder = "/usr/local/bin" if config.kubernetes.source == "bundle" else "/usr/bin"
     command = MAKE.format(
-        kubeadm=f"{folder}/kubeadm", user=USER, group=shlex.quote(GROUP), hours=24 * config.kubernetes.kubeconfig_days
+        kubeadm=f"{folder}/kubeadm",
+        user=USER,
+        group=shlex.quote(GROUP),
+        hours=24 * config.kubernetes.kubeconfig_days,
     )
     document = json.dumps(kubeadm.cluster_configuration(config, inventory))
     done = await ssh.run(node, command, input=document.encode())

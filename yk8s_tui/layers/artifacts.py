@@ -98,9 +98,13 @@ async def _each(context: ActionContext, step: Step, send: Sender) -> dict[str, N
             try:
                 return await send(context, step, source, node)
             except UnreachableError as error:
-                return NodeOutcome("unreachable", f"{error.what}: {error.why}" if error.why else error.what, error.hint)
+                return NodeOutcome(
+                    "unreachable", f"{error.what}: {error.why}" if error.why else error.what, error.hint
+                )
             except Yk8sError as error:
-                return NodeOutcome("failed", f"{error.what}: {error.why}" if error.why else error.what, error.hint)
+                return NodeOutcome(
+                    "failed", f"{error.what}: {error.why}" if error.why else error.what, error.hint
+                )
 
     outcomes = await asyncio.gather(*(one(node) for node in step.nodes))
     return dict(zip(step.nodes, outcomes, strict=True))

@@ -103,7 +103,9 @@ def judge(
     if not dns or available < min(wanted, 1):
         problems[first].append(f"CoreDNS has {available} of {wanted} replicas")
     problems[first] += [
-        f"etcd at {m.get('endpoint')} is not healthy: {m.get('error', '')}" for m in etcd if not m.get("health")
+        f"etcd at {m.get('endpoint')} is not healthy: {m.get('error', '')}"
+        for m in etcd
+        if not m.get("health")
     ]
     return problems
 
@@ -111,7 +113,9 @@ def judge(
 def _node_problems(item: Mapping[str, Any] | None) -> list[str]:
     if item is None:
         return ["is not in the cluster"]
-    condition: Mapping[str, str] = next((c for c in item["status"].get("conditions", ()) if c["type"] == "Ready"), {})
+    condition: Mapping[str, str] = next(
+        (c for c in item["status"].get("conditions", ()) if c["type"] == "Ready"), {}
+    )
     if condition.get("status") == "True":
         return []
     return [f"is not Ready: {condition.get('message', 'kubelet has not reported yet')}"]

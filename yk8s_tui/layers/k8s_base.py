@@ -56,7 +56,9 @@ def missing_artifacts(context: Context) -> tuple[Missing, ...]:
     found = bundles.Bundle.find(kubernetes.version)
     if kubernetes.source == "bundle" and found is None:
         return (
-            _missing(f"bundle v{kubernetes.version}", kubernetes.version, "make one with `yk8s-tui bundle create`"),
+            _missing(
+                f"bundle v{kubernetes.version}", kubernetes.version, "make one with `yk8s-tui bundle create`"
+            ),
         )
     if kubernetes.cni != "routed" and variables.cni_file(kubernetes.cni, found) is None:
         name = variables.CNI_FILES[kubernetes.cni]
@@ -75,7 +77,9 @@ def _names(nodes: tuple[Node, ...]) -> tuple[str, ...]:
 
 def _step(name: str, title: str, nodes: tuple[str, ...], run: Playbook | Action, **rest: Any) -> Step:
     needs = tuple(n if "." in n else f"k8s-base.{n}" for n in rest.pop("needs", ()))
-    return Step(id=f"k8s-base.{name}", layer="k8s-base", title=title, nodes=nodes, run=run, needs=needs, **rest)
+    return Step(
+        id=f"k8s-base.{name}", layer="k8s-base", title=title, nodes=nodes, run=run, needs=needs, **rest
+    )
 
 
 def _playbook(file: str, *roles: str) -> Playbook:

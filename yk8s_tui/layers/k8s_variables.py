@@ -169,7 +169,8 @@ def endpoint(context: Context) -> Variables:
         "check": "https",
         "check_path": "/readyz",
         "servers": [
-            {"name": n.name, "address": n.address, "port": kubeadm.API_SERVER_PORT} for n in inventory.control_planes
+            {"name": n.name, "address": n.address, "port": kubeadm.API_SERVER_PORT}
+            for n in inventory.control_planes
         ],
     }
     published = [
@@ -197,7 +198,9 @@ def endpoint(context: Context) -> Variables:
 
 def binaries(found: Bundle, *, control_plane: bool) -> list[str]:
     """Digests of the programs a node needs."""
-    return [f.sha256 for f in found.of_kind("binary") if control_plane or f.name not in CONTROL_PLANE_PROGRAMS]
+    return [
+        f.sha256 for f in found.of_kind("binary") if control_plane or f.name not in CONTROL_PLANE_PROGRAMS
+    ]
 
 
 def images(found: Bundle, *, control_plane: bool) -> list[str]:
@@ -225,7 +228,9 @@ def join(context: Context, *, control_plane: bool) -> Variables:
     """kubeadm join."""
     config, inventory = context.config, context.inventory
     return {
-        "kubeadm_join_documents": [kubeadm.join_configuration(config, inventory, control_plane=control_plane)],
+        "kubeadm_join_documents": [
+            kubeadm.join_configuration(config, inventory, control_plane=control_plane)
+        ],
         "kubeadm_join_source": inventory.control_planes[0].name,
         "kubeadm_join_endpoint": kubeadm.endpoint(config),
         "kubeadm_join_control_plane": control_plane,
@@ -265,7 +270,8 @@ def settled(context: Context) -> Variables:
     role = {"node-role.kubernetes.io/worker": ""}
     return {
         "labels": {
-            n.name: {**(role if n.is_worker else {}), **n.labels, **config.labels.get(n.name, {})} for n in nodes
+            n.name: {**(role if n.is_worker else {}), **n.labels, **config.labels.get(n.name, {})}
+            for n in nodes
         },
         "taints": {n.name: sorted({*n.taints, *config.taints.get(n.name, ())}) for n in nodes},
         "schedulable_control_planes": not context.inventory.workers,

@@ -38,7 +38,9 @@ async def settle(context: ActionContext, step: Step) -> dict[str, NodeOutcome]:
     moved = await _spread_dns(kubectl)
     await receipts.write(context, step, first, "done")
     said = f"{len(lines)} changes" + ("; DNS is on two nodes now" if moved else "")
-    return {first: NodeOutcome("changed" if lines or moved else "ok", said if lines or moved else "as configured")}
+    return {
+        first: NodeOutcome("changed" if lines or moved else "ok", said if lines or moved else "as configured")
+    }
 
 
 def node_changes(kubectl: Kubectl, node: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
@@ -59,7 +61,9 @@ def node_changes(kubectl: Kubectl, node: Mapping[str, Any], wanted: Mapping[str,
         change["annotations"] = {MANAGED: record}
     lines = []
     if change:
-        lines.append(kubectl.line("patch", "node", name, "--type=merge", "-p", json.dumps({"metadata": change})))
+        lines.append(
+            kubectl.line("patch", "node", name, "--type=merge", "-p", json.dumps({"metadata": change}))
+        )
     if add:
         lines.append(kubectl.line("taint", "node", name, "--overwrite", *add))
     if remove:
@@ -67,14 +71,18 @@ def node_changes(kubectl: Kubectl, node: Mapping[str, Any], wanted: Mapping[str,
     return lines
 
 
-def label_patch(present: Mapping[str, str], wanted: Mapping[str, str], former: Sequence[str]) -> dict[str, str | None]:
+def label_patch(
+    present: Mapping[str, str], wanted: Mapping[str, str], former: Sequence[str]
+) -> dict[str, str | None]:
     """Labels to set (value) and to remove (None)."""
     patch: dict[str, str | None] = {k: v for k, v in wanted.items() if present.get(k) != v}
     patch.update(dict.fromkeys(k for k in former if k not in wanted and k in present))
     return patch
 
 
-def taint_changes(present: Sequence[str], wanted: Sequence[str], former: Sequence[str]) -> tuple[list[str], list[str]]:
+def taint_changes(
+    present: Sequence[str], wanted: Sequence[str], former: Sequence[str]
+) -> tuple[list[str], list[str]]:
     """Taints to add and to remove (`key=value:Effect`)."""
     add = [t for t in wanted if t not in present]
     kept = {_identity(t) for t in wanted}

@@ -142,7 +142,12 @@ class Host:
 
     def kubectl(self, *arguments, kubeconfig=ADMIN, server="", check=False):
         """Output of kubectl with the credentials of this host."""
-        words = ["--kubeconfig", kubeconfig, "--request-timeout=10s", *(["--server", server] if server else [])]
+        words = [
+            "--kubeconfig",
+            kubeconfig,
+            "--request-timeout=10s",
+            *(["--server", server] if server else []),
+        ]
         return self.run("kubectl", *words, *arguments, check=check)
 
     @property
@@ -214,7 +219,11 @@ class Host:
     def kubelet_says(self):
         """The last errors of kubelet: kubeadm itself only knows that it does not answer."""
         words = ["journalctl", "--unit", "kubelet", "--lines", "40", "--output", "cat", "--no-pager"]
-        errors = [line for line in self.module.run_command(words)[1].splitlines() if re.match(r"E\d{4} |.*error", line)]
+        errors = [
+            line
+            for line in self.module.run_command(words)[1].splitlines()
+            if re.match(r"E\d{4} |.*error", line)
+        ]
         return "".join("\nkubelet: " + SECRETS.sub("***", line) for line in errors[-3:])
 
     def kubeadm(self, verb, documents):
@@ -350,7 +359,10 @@ def join(host, receipt):
         }
         extra = {"discovery": discovery}
         if options["control_plane"]:
-            endpoint = {**document["controlPlane"]["localAPIEndpoint"], "advertiseAddress": options["address"]}
+            endpoint = {
+                **document["controlPlane"]["localAPIEndpoint"],
+                "advertiseAddress": options["address"],
+            }
             key = options["admission"]["certificate_key"]
             extra["controlPlane"] = {"localAPIEndpoint": endpoint, "certificateKey": key}
         documents.append(identify(document, options, **extra))
@@ -380,7 +392,15 @@ def admit(host, _receipt):
     }
     if host.options["control_plane"]:
         _, out, _ = host.run(
-            "kubeadm", "init", "phase", "upload-certs", "--upload-certs", "--kubeconfig", ADMIN, timeout=60, check=True
+            "kubeadm",
+            "init",
+            "phase",
+            "upload-certs",
+            "--upload-certs",
+            "--kubeconfig",
+            ADMIN,
+            timeout=60,
+            check=True,
         )
         admission["certificate_key"] = re.findall(r"^[0-9a-f]{64}$", out, re.MULTILINE)[-1]
         forget_stale_members(host)

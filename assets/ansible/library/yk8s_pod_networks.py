@@ -62,7 +62,11 @@ def ask(module):
         internal = [a["address"] for a in addresses if a["type"] == "InternalIP"]
         networks = item["spec"].get("podCIDRs", [])
         found.append(
-            {"name": item["metadata"]["name"], "address": internal[0] if internal else "", "networks": networks}
+            {
+                "name": item["metadata"]["name"],
+                "address": internal[0] if internal else "",
+                "networks": networks,
+            }
         )
     return found, ""
 
