@@ -1,0 +1,123 @@
+"""The main job once for real: `yk8s-tui` in a terminal, from the first page to a finished run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.conftest import MakeLab
+from tests.lab.terminal import TMUX, Terminal
+from yk8s_tui.backends.bundle import available
+from yk8s_tui.repository.repository import Repository
+
+pytestmark = [pytest.mark.lab, pytest.mark.skipif(TMUX is None, reason="missing: tmux")]
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    found = Terminal(
+        f"cd {tmp_path} && {sys.executable} -m yk8s_tui", environment={"XDG_STATE_HOME": str(tmp_path / "state")}
+    )
+    yield found
+    found.close()
+
+
+def value_of(screen: str, label: str) -> str:
+    """What stands in the field with this label."""
+    found = re.search(rf"│ {label} +(.*?) *│?$", screen, re.MULTILINE)
+    assert found, f"no field {label!r}:\n{screen}"
+    return found.group(1)
+
+
+def fill(terminal: Terminal, label: str, text: str, *, former: str = "") -> None:
+    """Replace the text of the focused field."""
+    if former:
+        terminal.keys(*["BSpace"] * len(former))
+        until = time.monotonic() + 10
+        while value_of(terminal.screen, label) == former and time.monotonic() < until:
+            pass
+    terminal.type(text)
+    terminal.wait_for(text)
+
+
+def test_from_the_first_page_to_a_finished_run(terminal: Terminal, tmp_path: Path, make_lab: MakeLab) -> None:
+    subnet = str(make_lab({"harbour.lab.workers": 1}, fresh=True, start=False).config.harbour.lab.subnet)
+    root = tmp_path / "c1"
+    terminal.wait_for("No cluster yet")
+    terminal.keys("n")
+    terminal.wait_for("One cluster is one git repository")
+    fill(terminal, "Name", "first")
+    terminal.keys("Tab")
+    terminal.wait_for("Where the cluster repository is made")
+    fill(terminal, "Directory", str(root)[-40:] if len(str(root)) > 40 else "c1")
+    _infrastructure(terminal, subnet)
+    for page in ("Virtual IP", "Version", "your own plays", "What will be written"):
+        terminal.keys("C-n")
+        terminal.wait_for(page)
+    terminal.keys("C-b", "C-b", "C-b", "C-b")
+    assert subnet in terminal.wait_for("Subnet"), "going back loses nothing"
+    for page in ("Virtual IP", "Version", "your own plays", "Nothing is wrong"):
+        terminal.keys("C-n")
+        terminal.wait_for(page)
+    terminal.keys("C-n")
+    _review_and_run(terminal)
+    repository = Repository(next(tmp_path.glob("*/config/config.toml")).parent.parent)
+    try:
+        _watch(terminal)
+        runs = subprocess.run(
+            [sys.executable, "-m", "yk8s_tui", "--cluster", str(repository.root), "runs", "list"],
+            capture_output=True,
+            text=True,
+        )
+        assert ("done" if available() else "partial") in runs.stdout
+    finally:
+        subprocess.run(
+            [sys.executable, "-m", "yk8s_tui", "--cluster", str(repository.root), "destroy", "--confirm", "first"],
+            capture_output=True,
+        )
+
+
+def _infrastructure(terminal: Terminal, subnet: str) -> None:
+    terminal.keys("C-n")
+    terminal.wait_for("Nodes come from")
+    terminal.keys("Enter")
+    terminal.wait_for("lab: hosts on this machine")
+    terminal.keys("Down", "Enter")
+    terminal.wait_for("Subnet")
+    for _ in range(4):
+        terminal.keys("Tab")
+    terminal.wait_for("Number of worker nodes")
+    fill(terminal, "Workers", "1", former="2")
+    terminal.keys("Tab")
+    terminal.wait_for("Network of the lab's bridge")
+    fill(terminal, "Subnet", subnet, former="10.77.0.0/24")
+
+
+def _review_and_run(terminal: Terminal) -> None:
+    terminal.wait_for("Start machines")
+    terminal.keys("r")
+    terminal.wait_for("Nothing is destroyed", seconds=240)
+    terminal.wait_for("Run is off", seconds=240, gone=True)
+    terminal.keys("r")
+    terminal.wait_for("running", "●", seconds=60)
+
+
+def _watch(terminal: Terminal) -> None:
+    terminal.wait_for("fe1", seconds=60)
+    terminal.resize(160, 50)
+    assert "cp1" in terminal.wait_for("w1")
+    terminal.resize(80, 24)
+    screen = terminal.wait_for("✓ done", "partial", "failed", seconds=500)
+    assert "failed" not in screen
+    terminal.keys("Enter")
+    terminal.wait_for("Follow", "Filter")
+    terminal.keys("Escape")
+    terminal.wait_for("fe1")
+    terminal.keys("C-q")
+    terminal.wait_for("ended with 0")
