@@ -41,7 +41,7 @@ def timed_apply(root: Path, *, accelerator: bool) -> float:
 
 def timed_by_hand(root: Path, bundle: Bundle) -> float:
     listed = json.loads(yk8s(root, "lab", "list", "--json").stdout)
-    hosts = [f"{host['name']}={host['address']}" for host in listed]
+    hosts = [f"{host['name']}={host['address']}" for host in listed["hosts"]]
     started = time.monotonic()
     command = ["bash", str(HERE / "by_hand.sh"), str(root), str(bundle.root), *hosts]
     done = subprocess.run(command, text=True, capture_output=True)
