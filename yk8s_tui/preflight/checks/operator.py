@@ -51,14 +51,18 @@ def disk(subject: Subject) -> Iterable[Verdict]:
 
 
 def bundle(subject: Subject) -> Iterable[Verdict]:
-    """The bundle of the wanted version is on this machine, complete, and for the hosts' architecture."""
+    """The bundle of the wanted version is on this machine, complete, and for the hosts' architecture.
+
+    None at all is no failure: the plan says what it leaves out, and everything that needs no download is done.
+    """
     state = subject.operator["bundle"]
     limit = f"bundle of {subject.config.kubernetes.version}"
     if state["error"]:
         yield bad("damaged", limit, state["error"], "make the bundle anew: `yk8s-tui bundle create`")
     elif not state["path"]:
         places, remedy = ", ".join(state["looked_in"]), "`yk8s-tui bundle create`, or set YK8S_BUNDLE_DIR"
-        yield bad(f"not in {places}", limit, "there is no bundle of this version", remedy)
+        text = "there is no bundle of this version; only what needs no download will be done"
+        yield doubtful(f"not in {places}", limit, text, remedy)
     elif state["missing"]:
         yield bad(f"without {', '.join(state['missing'])}", limit, "the bundle is incomplete", "make it anew")
     elif others := _other_architectures(subject, state["architecture"]):
