@@ -44,7 +44,7 @@ def judge(plan: Plan, graph: Graph, run: str, *, cancelled: bool, fatal: str = "
 
 def _complete(plan: Plan, message: str) -> Verdict:
     if plan.missing:
-        lacking = ", ".join(missing.name for missing in plan.missing)
+        lacking = "; ".join(f"{m.name} (looked in {', '.join(m.looked_in)})" for m in plan.missing)
         remedies = "; ".join(dict.fromkeys(m.remedy for m in plan.missing if m.remedy))
         return Verdict(
             "partial",
