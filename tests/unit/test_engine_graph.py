@@ -69,10 +69,59 @@ def test_tolerance_decides_what_a_failing_node_blocks(tolerance: str, goes_on: b
         assert graph.blocked()[0].reason == "one failed on a"
 
 
-def test_no_node_left_is_a_failure_even_with_tolerance() -> None:
-    graph = Graph.of([step("one", tolerance="any"), step("two", "one", nodes=("c",))])
+def test_a_tolerant_step_that_lost_all_its_nodes_leaves_the_others_alone() -> None:
+    graph = Graph.of([step("one", tolerance="any"), step("two", "one", nodes=("a", "b", "c"))])
     assert finish(graph, "one", a="failed", b="unreachable") == "failed"
-    assert [found.reason for found in graph.blocked()] == ["one failed"]
+    assert graph.ready()[0].nodes == ("c",)
+    strict = Graph.of([step("one"), step("two", "one", nodes=("a", "b", "c"))])
+    finish(strict, "one", a="failed", b="unreachable")
+    assert [found.reason for found in strict.blocked()] == ["one failed"]
+
+
+def test_an_error_of_a_tolerant_step_itself_blocks() -> None:
+    for nodes in ({}, {"a": "failed", "b": "failed"}, {"a": "ok", "b": "failed"}):
+        graph = Graph.of([step("one", tolerance="any"), step("two", "one", nodes=("c",))])
+        graph.begin("one")
+        assert graph.finish("one", nodes, error=True) == "failed"
+        assert [found.reason for found in graph.blocked()] == ["one failed"]
+
+
+def test_the_only_worker_is_broken_and_the_control_plane_goes_on() -> None:
+    steps = (
+        step("prepare", nodes=("w",), tolerance="any"),
+        step("init", nodes=("cp",)),
+        step("join", "init", "prepare", nodes=("w",), tolerance="any"),
+        step("network", "init", "join", nodes=("cp", "w"), tolerance="any"),
+        step("settle", "network", "join", nodes=("cp",)),
+    )
+    graph = Graph.of(steps)
+    graph.begin("init")
+    finish(graph, "prepare", w="failed")
+    assert [found.planned.step.id for found in graph.blocked()] == ["join"]
+    graph.leave("join", "skipped")
+    assert not graph.ready(), "what join waited for has not ended yet"
+    graph.finish("init", {"cp": "changed"})
+    assert [(found.planned.step.id, found.nodes) for found in graph.ready()] == [("network", ("cp",))]
+    finish(graph, "network", cp="changed")
+    finish(graph, "settle", cp="ok")
+    assert graph.ended
+    assert judge(plan(*steps), graph, "r", cancelled=False).exit_code == 9
+
+
+def test_what_an_emptied_step_waited_for_still_counts() -> None:
+    graph = Graph.of(
+        [
+            step("prepare", nodes=("w",), tolerance="any"),
+            step("init", nodes=("cp",)),
+            step("join", "init", "prepare", nodes=("w",), tolerance="any"),
+            step("after", "join", nodes=("cp2",)),
+        ]
+    )
+    graph.begin("init")
+    finish(graph, "prepare", w="failed")
+    graph.leave("join", "skipped")
+    graph.finish("init", {"cp": "failed"})
+    assert [found.reason for found in graph.blocked()] == ["init failed"]
 
 
 def test_steps_whose_nodes_are_all_set_aside_are_left_out() -> None:

@@ -36,6 +36,10 @@ class Graph:
     running: set[str] = field(default_factory=set)
     aside: dict[str, str] = field(default_factory=dict)
     """Node -> step in which it failed."""
+    broken: set[str] = field(default_factory=set)
+    """Steps that failed without being the fault of a node."""
+    emptied: set[str] = field(default_factory=set)
+    """Steps that were left out for no other reason than that all their nodes are set aside."""
     weights: dict[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -87,6 +91,8 @@ class Graph:
     def finish(self, step: str, nodes: Mapping[str, str], *, cancelled: bool = False, error: bool = False) -> Result:
         """A step has ended, with the result of each node; returns the step's own."""
         self.running.discard(step)
+        if error:
+            self.broken.add(step)
         bad = [name for name, result in nodes.items() if result in ("failed", "unreachable")]
         for name in bad:
             self.aside.setdefault(name, step)
@@ -104,26 +110,43 @@ class Graph:
 
     def leave(self, step: str, result: Literal["skipped", "cancelled"]) -> None:
         """A step will not run."""
+        planned = self.steps[step]
+        if result == "skipped" and planned.nodes and not self._left(planned) and not self._failed_need(planned):
+            self.emptied.add(step)
         self.results[step] = result
 
     def _needs(self, planned: PlannedStep) -> list[str]:
-        return [need for need in planned.step.needs if need in self.steps]
+        """What must have ended before; in place of a step that was emptied also what that one waited for."""
+        found: list[str] = []
+        for need in planned.step.needs:
+            if need in self.steps:
+                found.append(need)
+                if need in self.emptied:
+                    found += self._needs(self.steps[need])
+        return list(dict.fromkeys(found))
 
     def _left(self, planned: PlannedStep) -> tuple[str, ...]:
         return tuple(name for name in planned.nodes if name not in self.aside)
 
     def _reason(self, planned: PlannedStep) -> str:
-        for need in self._needs(planned):
-            result, step = self.results.get(need), self.steps[need].step
-            if result == "failed":
-                return f"{step.title} failed"
-            if result == "partial" and step.tolerance == "all":
-                names = ", ".join(sorted(name for name, where in self.aside.items() if where == need))
-                return f"{step.title} failed on {names}"
-            if result in ("skipped", "cancelled"):
-                return f"{step.title} was not done"
+        if reason := self._failed_need(planned):
+            return reason
         if planned.nodes and not self._left(planned):
             return f"set aside before: {', '.join(planned.nodes)}"
+        return ""
+
+    def _failed_need(self, planned: PlannedStep) -> str:
+        """Why a step cannot run on any node; failing nodes of a tolerant step are the fault of none but themselves."""
+        for need in self._needs(planned):
+            result, step = self.results.get(need), self.steps[need].step
+            tolerated = step.tolerance == "any" and need not in self.broken
+            if result == "failed" and not tolerated:
+                return f"{step.title} failed"
+            if result == "partial" and not tolerated:
+                names = ", ".join(sorted(name for name, where in self.aside.items() if where == need))
+                return f"{step.title} failed on {names}"
+            if result == "cancelled" or (result == "skipped" and not (tolerated and need in self.emptied)):
+                return f"{step.title} was not done"
         return ""
 
 
