@@ -43,7 +43,7 @@ def test_process_arguments_are_sampled() -> None:
     try:
         sampler.start()
         deadline = time.monotonic() + 10
-        while not any(b"30.125" in line for line in sampler.seen) and time.monotonic() < deadline:
+        while not any(b"30.125" in line for line in list(sampler.seen)) and time.monotonic() < deadline:
             process.poll()
     finally:
         process.kill()
