@@ -90,9 +90,7 @@ def middle(journal: JournalWriter) -> None:
             seconds=1.4,
             message="",
         )
-        journal.write(
-            "step_finished", step=step, result="changed", seconds=24.0, nodes={"fe1": "changed"}, reason=""
-        )
+        journal.write("step_finished", step=step, result="changed", seconds=24.0, nodes={"fe1": "changed"}, reason="")
     kubernetes = ["cp1", "cp2", "w1", "w2", "w3"]
     journal.write("step_started", step="k8s-base.prepare", nodes=kubernetes, digest="d")
     for name in kubernetes:
@@ -128,13 +126,9 @@ def middle(journal: JournalWriter) -> None:
 def end(journal: JournalWriter) -> None:
     """The others finish."""
     results = {"cp1": "changed", "cp2": "changed", "w1": "failed", "w2": "changed", "w3": "changed"}
-    journal.write(
-        "step_finished", step="k8s-base.prepare", result="partial", seconds=60.0, nodes=results, reason=""
-    )
+    journal.write("step_finished", step="k8s-base.prepare", result="partial", seconds=60.0, nodes=results, reason="")
     journal.write("step_finished", step="k8s-base.init", result="skipped", seconds=0.0, nodes={}, reason="")
-    journal.write(
-        "step_finished", step="k8s-base.join-workers", result="skipped", seconds=0.0, nodes={}, reason=""
-    )
+    journal.write("step_finished", step="k8s-base.join-workers", result="skipped", seconds=0.0, nodes={}, reason="")
     journal.write(
         "run_finished",
         result="partial",

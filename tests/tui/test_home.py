@@ -129,9 +129,7 @@ def test_plain_terminals_get_plain_symbols(environment: dict[str, str], plain: b
     assert symbols.is_plain(environment) is plain
 
 
-async def test_no_symbol_is_missing_in_ascii(
-    monkeypatch: pytest.MonkeyPatch, until: Until, tmp_path: Path
-) -> None:
+async def test_no_symbol_is_missing_in_ascii(monkeypatch: pytest.MonkeyPatch, until: Until, tmp_path: Path) -> None:
     monkeypatch.setenv("LC_ALL", "C")
     symbols.table.cache_clear()
     journals.write_sample(tmp_path)

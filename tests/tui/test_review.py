@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -12,17 +13,18 @@ from textual.widgets import Button, Input, Static
 from tests.tui.conftest import Until
 from tests.tui.reviews import FINDINGS, QuietReview, plan
 from yk8s_tui.app import Yk8sApp
+from yk8s_tui.backends.base import HarbourEvent, ResourceChange
 from yk8s_tui.errors import PreflightError
+from yk8s_tui.operations.plan import make_plan
 from yk8s_tui.repository.create import create
+from yk8s_tui.repository.repository import Repository
 from yk8s_tui.screens import review_work as w
 from yk8s_tui.screens.dialogs import ConsentDialog, ErrorDialog, ReasonDialog
 from yk8s_tui.screens.review import ReviewScreen
 from yk8s_tui.widgets.check_list import CheckList
 
 
-async def open_review(
-    app: Yk8sApp, pilot: Pilot[int], *news: w.News, root: Path = Path("/srv/c")
-) -> QuietReview:
+async def open_review(app: Yk8sApp, pilot: Pilot[int], *news: w.News, root: Path = Path("/srv/c")) -> QuietReview:
     screen = QuietReview(root)
     await app.push_screen(screen)
     for item in news:
@@ -87,10 +89,54 @@ async def test_findings_by_the_thousand_keep_their_counts(until: Until) -> None:
         assert screen.query_one(CheckList).option_count == 201
 
 
+def node(name: str, address: str, *roles: str) -> dict[str, object]:
+    return {"name": name, "address": address, "roles": list(roles)}
+
+
+UNREACHABLE = {
+    "harbour.baremetal.nodes": [
+        node("fe1", "127.0.0.2", "frontend"),
+        node("cp1", "127.0.0.3", "control-plane"),
+        node("w1", "127.0.0.4", "worker"),
+    ],
+    "trampoline.vip": "127.0.0.250",
+}
+
+
+def test_a_plan_that_has_moved_is_not_started(tmp_path: Path) -> None:
+    root = tmp_path / "c"
+    create(root, "baremetal", "berlin-1", UNREACHABLE)
+    repository = Repository(root)
+    read = asyncio.run(make_plan(repository))
+    w.refuse_moved(root, read)
+    repository.update({"trampoline.vip": "127.0.0.240"})
+    with pytest.raises(w.MovedError) as moved:
+        w.refuse_moved(root, read)
+    assert moved.value.why == "the configuration has changed since"
+    assert not list((root / "runs").glob("*/run.json"))
+
+
+async def test_a_plan_that_has_moved_is_said_and_made_again(until: Until) -> None:
+    app = Yk8sApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_review(app, pilot, *NEWS)
+        screen.post_message(ReviewScreen.News(w.Moved(w.MovedError("nothing was started", why="hosts changed"))))
+        await until(pilot, lambda: isinstance(app.screen, ErrorDialog))
+        assert screen.plan is None
+        assert screen.phase == "reading"
+
+
+async def test_machines_in_the_making_are_said_to_be(until: Until) -> None:
+    change = ResourceChange(kind="lab host", name="fe1", action="create", reason="does not exist")
+    begun = HarbourEvent(resource="fe1", state="started", text="does not exist")
+    app = Yk8sApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_review(app, pilot, w.Machines("berlin-1", changes=(change,)), begun)
+        assert "fe1  being made" in str(screen.query_one("#story", Static).content)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="the lab harbour needs root")
-async def test_a_real_configuration_is_looked_at_without_changing_anything(
-    until: Until, tmp_path: Path
-) -> None:
+async def test_a_real_configuration_is_looked_at_without_changing_anything(until: Until, tmp_path: Path) -> None:
     root = tmp_path / "c"
     create(root, "lab", "berlin-1", {"harbour.lab.subnet": "10.95.7.0/24", "trampoline.vip": "10.95.7.250"})
     app = Yk8sApp()

@@ -14,11 +14,13 @@ from textual.widgets import Button, Input
 from tests.tui import journals
 from tests.tui.conftest import Until
 from yk8s_tui.app import Yk8sApp
+from yk8s_tui.repository.create import create
 from yk8s_tui.runs.alive import hold
 from yk8s_tui.runs.control import ControlServer
 from yk8s_tui.runs.journal import JournalWriter
 from yk8s_tui.screens.dialogs import ConfirmDialog
 from yk8s_tui.screens.node_log import NodeLogScreen
+from yk8s_tui.screens.review import ReviewScreen
 from yk8s_tui.screens.run import RunScreen
 from yk8s_tui.screens.run_details import FailuresScreen, LayersScreen
 from yk8s_tui.widgets.bars import TitleBar
@@ -143,9 +145,7 @@ async def test_log_filter_and_follow(tmp_path: Path, until: Until) -> None:
                 file.write(json.dumps(event | {"text": f"line {number}"}, separators=(",", ":")) + "\n")
         await until(pilot, lambda: len(log.index) == 103)
         view = log.query_one(LogView)
-        await until(
-            pilot, lambda: "line 99" in view.render_line(view.scrollable_content_region.height - 1).text
-        )
+        await until(pilot, lambda: "line 99" in view.render_line(view.scrollable_content_region.height - 1).text)
         await pilot.press("up")
         assert not view.follow
         await pilot.press("end")
@@ -219,6 +219,21 @@ async def test_an_engine_that_is_gone_is_said(tmp_path: Path, until: Until) -> N
         await until(pilot, lambda: "gone" in screen.query_one(TitleBar).right)
         assert not screen.check_action("cancel", ())
         assert screen.check_action("retry", ())
+
+
+async def test_retry_plans_everything_that_is_missing(tmp_path: Path, until: Until) -> None:
+    """Not for the failed nodes only: others were waiting for them."""
+    root = tmp_path / "c"
+    create(root, "lab", "berlin-1", {"trampoline.vip": "10.77.0.250"})
+    journals.write_sample(root, finished=True)
+    app = Yk8sApp(root, RUN)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_run(app, pilot, until)
+        await until(pilot, lambda: screen._offered[1])
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, ReviewScreen))
+        assert isinstance(app.screen, ReviewScreen)
+        assert (app.screen.limit, app.screen.only_layers) == ((), ())
 
 
 async def test_new_events_arrive_while_one_looks(tmp_path: Path, until: Until) -> None:

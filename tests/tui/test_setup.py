@@ -29,9 +29,7 @@ def setup(app: Yk8sApp) -> SetupScreen:
     return app.screen
 
 
-async def open_setup(
-    app: Yk8sApp, pilot: Pilot[int], until: Until, source: Source | None = None
-) -> SetupScreen:
+async def open_setup(app: Yk8sApp, pilot: Pilot[int], until: Until, source: Source | None = None) -> SetupScreen:
     await app.push_screen(SetupScreen(source or new_cluster()))
     await until(pilot, lambda: bool(app.screen.query("FieldRow Input")) and "wizard" in setup(app).answers)
     return setup(app)
@@ -117,9 +115,7 @@ async def test_a_draft_is_saved_at_once_and_resumed(until: Until) -> None:
     async with again.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "berlin-1" in str(again.screen.rows))  # type: ignore[attr-defined]
         await pilot.press("enter")
-        await until(
-            pilot, lambda: isinstance(again.screen, SetupScreen) and bool(again.screen.query(FieldRow))
-        )
+        await until(pilot, lambda: isinstance(again.screen, SetupScreen) and bool(again.screen.query(FieldRow)))
         assert row(again, "cluster.name").value == "berlin-1"
 
 

@@ -101,9 +101,7 @@ def test_home_without_clusters(snap_compare: Any, until: Until) -> None:
     [("infrastructure", ANSWERS), ("infrastructure", METAL), ("trampoline", OVERLAP), ("services", ANSWERS)],
     ids=["lab", "baremetal", "overlap", "services"],
 )
-def test_setup(
-    snap_compare: Any, until: Until, page: str, answers: dict[str, Any], size: tuple[int, int]
-) -> None:
+def test_setup(snap_compare: Any, until: Until, page: str, answers: dict[str, Any], size: tuple[int, int]) -> None:
     assert snap_compare(Yk8sApp(), terminal_size=size, run_before=in_setup(until, page, answers))
 
 
@@ -143,8 +141,7 @@ def test_review(snap_compare: Any, until: Until, size: tuple[int, int]) -> None:
 
 def test_review_machines_first(snap_compare: Any, until: Until) -> None:
     changes = tuple(
-        ResourceChange(kind="lab host", name=n, action="create", reason="does not exist")
-        for n in ("fe1", "cp1", "w1")
+        ResourceChange(kind="lab host", name=n, action="create", reason="does not exist") for n in ("fe1", "cp1", "w1")
     )
     before = in_review(until, w.Machines("berlin-1", changes=changes))
     assert snap_compare(Yk8sApp(), terminal_size=SMALL, run_before=before)
@@ -178,9 +175,7 @@ def test_run(snap_compare: Any, until: Until, tmp_path: Path, size: tuple[int, i
     assert snap_compare(Yk8sApp(tmp_path, RUN), terminal_size=size, run_before=in_run(until))
 
 
-@pytest.mark.parametrize(
-    "keys", [("enter",), ("f",), ("l",), ("f1",)], ids=["log", "failures", "layers", "help"]
-)
+@pytest.mark.parametrize("keys", [("enter",), ("f",), ("l",), ("f1",)], ids=["log", "failures", "layers", "help"])
 def test_run_details(snap_compare: Any, until: Until, tmp_path: Path, keys: tuple[str, ...]) -> None:
     journals.write_sample(tmp_path, finished=True)
     assert snap_compare(Yk8sApp(tmp_path, RUN), terminal_size=SMALL, run_before=in_run(until, *keys))

@@ -105,7 +105,8 @@ async def _harbour(repository: Repository) -> None:
 
     async for event in ensure_harbour(repository):
         mark = {"started": "●", "done": "✓", "failed": "✗", "note": "!"}[event.state]
-        print(f"{mark} {event.resource} {event.text}".rstrip(), flush=True)
+        text = f"is being set up ({event.text})" if event.state == "started" and event.text else event.text
+        print(f"{mark} {event.resource} {text}".rstrip(), flush=True)
 
 
 async def _preflight(repository: Repository, plan: Plan, waivers: dict[str, str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self, TypeVar
 
 from textual import on
@@ -58,9 +58,13 @@ class Dialog(ModalScreen[Result | None]):
         """Close without an answer."""
         self.dismiss(None)
 
+    def decline(self) -> None:
+        """What the second button does; to close without an answer, unless a dialog has two answers."""
+        self.action_give_up()
+
     @on(Button.Pressed, "#no")
     def _no(self) -> None:
-        self.action_give_up()
+        self.decline()
 
     @on(Button.Pressed, "#yes")
     @on(Input.Submitted)
@@ -133,6 +137,27 @@ class ConfirmDialog(Dialog[bool]):
     def answer(self) -> bool:
         """Yes."""
         return True
+
+
+class ChoiceDialog(Dialog[bool]):
+    """Two answers of equal right: True for the first, False for the second; Esc is neither."""
+
+    def __init__(self, title: str, lines: Sequence[str], *, first: str, second: str) -> None:
+        super().__init__(title, yes=first, no=second)
+        self.lines = lines
+
+    def body(self) -> ComposeResult:
+        """What is to be decided."""
+        for line in self.lines:
+            yield self.text(line)
+
+    def answer(self) -> bool:
+        """The first."""
+        return True
+
+    def decline(self) -> None:
+        """The second."""
+        self.dismiss(False)
 
 
 class ConsentDialog(Dialog[str]):
@@ -208,9 +233,7 @@ class LineDialog(Dialog[str]):
 
     AUTO_FOCUS = "Input"
 
-    def __init__(
-        self, title: str, about: str, *, value: str = "", placeholder: str = "", yes: str = "OK"
-    ) -> None:
+    def __init__(self, title: str, about: str, *, value: str = "", placeholder: str = "", yes: str = "OK") -> None:
         super().__init__(title, yes=yes)
         self.about = about
         self.value = value

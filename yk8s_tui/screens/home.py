@@ -32,9 +32,7 @@ Enter opens: a run in progress is attached to; an unfinished setup is resumed; a
 shows what would be done and does nothing by itself. A run goes on when this program ends, and can be attached to again.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "enter", "open", "Open", tooltip="Attach to the run, resume the setup, or plan", priority=True
-        ),
+        Binding("enter", "open", "Open", tooltip="Attach to the run, resume the setup, or plan", priority=True),
         Binding("n", "new", "New", tooltip="Set up a new cluster"),
         Binding("o", "other", "Open other", tooltip="Open a cluster repository by its directory"),
         Binding("e", "edit", "Edit setup", tooltip="Change the configuration of the chosen cluster"),
@@ -216,9 +214,7 @@ shows what would be done and does nothing by itself. A run goes on when this pro
         """Ask for a directory."""
         from yk8s_tui.screens.dialogs import LineDialog, ask
 
-        dialog = LineDialog(
-            "Open", "Directory of a cluster repository", placeholder="~/clusters/berlin-1", yes="Open"
-        )
+        dialog = LineDialog("Open", "Directory of a cluster repository", placeholder="~/clusters/berlin-1", yes="Open")
         ask(self, dialog, self._find)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="find")

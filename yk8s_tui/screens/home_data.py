@@ -49,9 +49,7 @@ def clusters(here: Path | None) -> list[ClusterRow]:
 
 def drafts() -> list[DraftRow]:
     """Unfinished setups, the newest first."""
-    return [
-        DraftRow(source, str(a.get("cluster", {}).get("name") or "unnamed")) for source, a in unfinished()
-    ]
+    return [DraftRow(source, str(a.get("cluster", {}).get("name") or "unnamed")) for source, a in unfinished()]
 
 
 def row(root: Path) -> ClusterRow:

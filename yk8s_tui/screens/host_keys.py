@@ -41,9 +41,7 @@ A key that has CHANGED is never replaced here: if the machine was reinstalled on
 yk8s-tui baremetal pin --replace NODE.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "p", "pin", "Pin all new", tooltip="Trust the fingerprints shown, after you have compared them"
-        ),
+        Binding("p", "pin", "Pin all new", tooltip="Trust the fingerprints shown, after you have compared them"),
         Binding("f5", "again", "Ask again", tooltip="Ask every machine once more"),
         Binding("escape", "back", "Back", tooltip="Pin nothing"),
     ]
@@ -83,9 +81,7 @@ yk8s-tui baremetal pin --replace NODE.
         from yk8s_tui.backends.hostkeys import scan_host_keys
 
         try:
-            found = asyncio.run(
-                scan_host_keys(self.nodes, known_hosts=self.known_hosts, secrets_dir=self.secrets)
-            )
+            found = asyncio.run(scan_host_keys(self.nodes, known_hosts=self.known_hosts, secrets_dir=self.secrets))
             self.post_message(self.Scanned(list(found.values())))
         except Exception as error:
             self.post_message(self.Scanned([], error))
@@ -145,8 +141,7 @@ def _paragraph(host: ScannedHost) -> Content:
         )
     ]
     lines += [
-        Content.assemble((f"    {key.algorithm:<20} ", "$foreground-muted"), key.fingerprint)
-        for key in host.keys
+        Content.assemble((f"    {key.algorithm:<20} ", "$foreground-muted"), key.fingerprint) for key in host.keys
     ]
     if host.state == "changed":
         lines.append(Content.styled(f"    pinned was: {' '.join(host.pinned)}", "$text-error"))

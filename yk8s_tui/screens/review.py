@@ -26,6 +26,8 @@ from yk8s_tui.widgets.check_list import CheckList, key_of
 from yk8s_tui.widgets.plan_tree import PlanTree
 from yk8s_tui.widgets.symbols import State, duration, symbol
 
+_BEGUN = {"create": "being made", "start": "being started", "change": "being changed", "delete": "being removed"}
+"""What a harbour does with a resource, in words."""
 _EVENTS: dict[str, State] = {"started": "running", "done": "ok", "failed": "failed", "note": "warning"}
 
 
@@ -84,6 +86,7 @@ looks again) or waived with a reason, which is recorded.
         self.plan: Plan | None = None
         self.plan_hash = ""
         self.machines: w.Machines | None = None
+        self.granted: tuple[tuple[str, str], ...] = ()
         self.diff: tuple[str, ...] = ()
         self.phase = "reading"
         self.error: Exception | None = None
@@ -130,9 +133,7 @@ looks again) or waived with a reason, which is recorded.
                 self.post_message(self.News(news))
 
         waivers = dict(self.query_one(CheckList).waived)
-        w.Job(
-            self.root, tell, lambda: worker.is_cancelled, self.only_layers, self.limit, self.full, waivers
-        ).run()
+        w.Job(self.root, tell, lambda: worker.is_cancelled, self.only_layers, self.limit, self.full, waivers).run()
 
     # News of the thread
 
@@ -146,6 +147,7 @@ looks again) or waived with a reason, which is recorded.
             w.Found: self._found,
             w.ChecksDone: self._checks_done,
             w.Broken: self._broken,
+            w.Moved: self._moved,
             HarbourEvent: self._harbour_event,
             w.HarbourDone: self._harbour_done,
         }
@@ -190,9 +192,15 @@ looks again) or waived with a reason, which is recorded.
         self.app.busy_with = ""  # type: ignore[attr-defined]
         self.app.show_error(news.error)  # type: ignore[attr-defined]
 
+    def _moved(self, news: w.Moved) -> None:
+        self.app.show_error(news.error)  # type: ignore[attr-defined]
+        self.action_again()
+
     def _harbour_event(self, event: HarbourEvent) -> None:
         state = _EVENTS[event.state]
-        self._events[event.resource] = Content(f"{symbol(state)} {event.resource}  {event.text}")
+        actions = {c.name: c.action for c in self.machines.changes} if self.machines else {}
+        begun = _BEGUN.get(actions.get(event.resource, "")) if event.state == "started" else None
+        self._events[event.resource] = Content(f"{symbol(state)} {event.resource}  {begun or event.text}")
         self.phase = f"starting machines, {len(self._events)} of {self._count}"
 
     @property
@@ -219,9 +227,7 @@ looks again) or waived with a reason, which is recorded.
             f"{found['warn']} {symbol('warning')}",
             f"{found['fail']} {symbol('failed')}",
         ]
-        self.query_one("#checks-pane").border_title = (
-            "Checks  " + "  ".join(parts) if checks.findings else "Checks"
-        )
+        self.query_one("#checks-pane").border_title = "Checks  " + "  ".join(parts) if checks.findings else "Checks"
         self.query_one("#story", Static).update(Content("\n").join(self._events.values()))
         self.query_one("#story-pane").display = bool(self._events) and plan is None
         sentence, reason = self.sentence()
@@ -311,22 +317,24 @@ looks again) or waived with a reason, which is recorded.
 
         assert self.machines is not None
         if losses := [c.destroys for c in self.machines.changes if c.destroys]:
-            ask(self, ConsentDialog(self.machines.cluster, losses), lambda _typed: self._bring_up())
+            ask(self, ConsentDialog(self.machines.cluster, losses), self._bring_up)
         else:
-            self._bring_up()
+            self._bring_up(None)
 
-    def _bring_up(self) -> None:
+    def _bring_up(self, confirmed: str | None) -> None:
+        if confirmed and self.machines is not None:
+            self.granted = tuple((f"harbour.{c.name}", c.destroys) for c in self.machines.changes if c.destroys)
         self.app.busy_with = "Starting the machines"  # type: ignore[attr-defined]
         self.phase = "starting machines"
         self.paint()
-        self._work_on_machines()
+        self._work_on_machines(confirmed)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="machines")
-    def _work_on_machines(self) -> None:
+    def _work_on_machines(self, confirmed: str | None) -> None:
         def tell(news: w.News) -> None:
             self.post_message(self.News(news))
 
-        w.start_machines(self.root, tell)
+        w.start_machines(self.root, tell, confirmed)
 
     def _consent_and_run(self, plan: Plan) -> None:
         if not plan.consents:
@@ -338,16 +346,18 @@ looks again) or waived with a reason, which is recorded.
         ask(self, ConsentDialog(plan.cluster, losses), lambda typed: self._start(plan, typed))
 
     def _start(self, plan: Plan, confirmed: str | None) -> None:
-        self.phase = "starting the run"
+        self.phase = "looking once more, then starting the run"
         self.paint()
         self._start_run(plan, confirmed, dict(self.query_one(CheckList).waived))
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="start")
     def _start_run(self, plan: Plan, confirmed: str | None, waivers: dict[str, str]) -> None:
         try:
-            self.post_message(
-                self.Started(w.start_run(self.root, plan, confirmed=confirmed, waivers=waivers))
-            )
+            w.refuse_moved(self.root, plan, layers=self.only_layers, limit=self.limit, full=self.full)
+            run = w.start_run(self.root, plan, confirmed=confirmed, waivers=waivers, granted=self.granted)
+            self.post_message(self.Started(run))
+        except w.MovedError as error:
+            self.post_message(self.News(w.Moved(error)))
         except Exception as error:
             self.post_message(self.News(w.Broken(error)))
 
@@ -373,9 +383,7 @@ looks again) or waived with a reason, which is recorded.
         if finding is None:
             return
         if not w.waivable(finding.id):
-            self.notify(
-                f"{finding.title}: without it nothing can be done, so it cannot be waived.", markup=False
-            )
+            self.notify(f"{finding.title}: without it nothing can be done, so it cannot be waived.", markup=False)
             return
         key = key_of(finding)
 
@@ -414,9 +422,7 @@ looks again) or waived with a reason, which is recorded.
     def action_full(self) -> None:
         """Run unchanged steps, too, or not."""
         self.full = not self.full
-        self.notify(
-            "Unchanged steps run, too." if self.full else "Unchanged steps are left out.", markup=False
-        )
+        self.notify("Unchanged steps run, too." if self.full else "Unchanged steps are left out.", markup=False)
         self.action_again()
 
     def action_again(self) -> None:

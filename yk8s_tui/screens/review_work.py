@@ -7,9 +7,10 @@ import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from yk8s_tui.backends.base import HarbourEvent, ResourceChange
+from yk8s_tui.errors import UsageError
 from yk8s_tui.models.plan import Plan
 from yk8s_tui.repository.repository import Repository
 
@@ -65,12 +66,23 @@ class Broken:
     error: Exception
 
 
+class MovedError(UsageError):
+    """The plan that was read is no longer what would run now."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Nothing was started, as the plan is another one now."""
+
+    error: MovedError
+
+
 @dataclass(frozen=True)
 class HarbourDone:
     """The machines are there."""
 
 
-News = Phase | Machines | Planned | Found | ChecksDone | Broken | HarbourEvent | HarbourDone
+News = Phase | Machines | Planned | Found | ChecksDone | Broken | Moved | HarbourEvent | HarbourDone
 
 
 @dataclass
@@ -154,13 +166,13 @@ async def look_at_machines(repository: Repository) -> Machines:
     return Machines(config.cluster.name, unpinned=tuple(n for n in nodes if n.name in names))
 
 
-def start_machines(root: Path, tell: Callable[[News], None]) -> None:
-    """Create and start what the harbour has to; tells every event."""
+def start_machines(root: Path, tell: Callable[[News], None], confirmed: str | None = None) -> None:
+    """Create and start what the harbour has to; tells every event. `confirmed`: the typed name, for what is lost."""
 
     async def go() -> None:
         from yk8s_tui.operations.apply import ensure_harbour
 
-        async for event in ensure_harbour(Repository(root)):
+        async for event in ensure_harbour(Repository(root), confirmed):
             tell(event)
 
     try:
@@ -182,25 +194,48 @@ def configuration_diff(repository: Repository) -> list[str]:
     """Unified diff from the configuration of the last run to today's; empty when there was no run."""
     from yk8s_tui.runs.start import list_runs, run_directory
 
-    files = [
-        run_directory(repository.root, run.id) / "config.toml" for run in reversed(list_runs(repository.root))
-    ]
+    files = [run_directory(repository.root, run.id) / "config.toml" for run in reversed(list_runs(repository.root))]
     before = next((path for path in files if path.is_file()), None)
     if before is None:
         return []
     now = repository.config_text().splitlines()
-    return list(
-        difflib.unified_diff(before.read_text().splitlines(), now, "last run", "now", lineterm="", n=1)
-    )
+    return list(difflib.unified_diff(before.read_text().splitlines(), now, "last run", "now", lineterm="", n=1))
 
 
-def start_run(root: Path, plan: Plan, *, confirmed: str | None, waivers: Mapping[str, str]) -> str:
-    """Start the run of a plan; returns its id. Raises `ConsentError`, `LockedError`, `Yk8sError`."""
+def refuse_moved(
+    root: Path, plan: Plan, *, layers: tuple[str, ...] = (), limit: tuple[str, ...] = (), full: bool = False
+) -> None:
+    """Read the configuration and ask the hosts once more; raises `MovedError` when that gives another plan."""
+    from yk8s_tui.operations.apply import refuse_when_moved
+    from yk8s_tui.operations.plan import make_plan
+
+    try:
+        current = asyncio.run(make_plan(Repository(root), layers=layers, limit=limit, full=full))
+        refuse_when_moved(plan, current)
+    except UsageError as error:
+        raise MovedError(
+            "nothing was started: this plan is not what would run now",
+            why=error.why or error.what,
+            hint="the new plan is being made; read it, then Run again",
+        ) from error
+
+
+def start_run(
+    root: Path,
+    plan: Plan,
+    *,
+    confirmed: str | None,
+    waivers: Mapping[str, str],
+    granted: tuple[tuple[str, str], ...] = (),
+) -> str:
+    """Start the run of a plan; returns its id. `granted` are the consents given for machines before.
+
+    Raises `ConsentError`, `LockedError`, `Yk8sError`."""
     import getpass
     import socket
 
     from yk8s_tui.operations import apply
 
-    consents: Any = apply.require_consents(plan, confirmed)
+    consents = (*granted, *apply.require_consents(plan, confirmed))
     by = f"{getpass.getuser()}@{socket.gethostname()}"
     return apply.start(Repository(root), plan, by=by, consents=consents, waivers=waivers)

@@ -44,9 +44,7 @@ Failed nodes stand first. A node that fails is set aside and takes part in nothi
 Cancel ends what runs now in an orderly way. Nothing that was done is undone; a new plan goes on from there.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "r", "retry", "Retry", tooltip="Plan again for the nodes that failed, when the run has ended"
-        ),
+        Binding("r", "retry", "Retry", tooltip="Plan what is still missing, when the run has ended"),
         Binding("f", "failures", "Failures", tooltip="Every failure with its evidence and what to do"),
         Binding(
             "slash",
@@ -57,9 +55,7 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
         Binding("l", "layers", "Layers", tooltip="Every step of every layer"),
         Binding("c", "cancel", "Cancel", tooltip="End the run in an orderly way"),
         Binding("p", "pause", "Pause", tooltip="Start nothing new, or go on"),
-        Binding(
-            "d,escape", "detach", "Detach", tooltip="Leave this screen; the run goes on", key_display="D"
-        ),
+        Binding("d,escape", "detach", "Detach", tooltip="Leave this screen; the run goes on", key_display="D"),
         Binding("a", "all_log", "Run log", tooltip="The log of the whole run"),
     ]
 
@@ -295,8 +291,7 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
             self.notify(event.text, markup=False)
 
     def action_retry(self) -> None:
-        """A new plan for the nodes that failed."""
+        """A new plan: what failed, and everything on other nodes that had to wait for it."""
         from yk8s_tui.screens.review import ReviewScreen
 
-        failed = tuple(name for name in self.state.failures if name)
-        self.app.push_screen(ReviewScreen(self.root, limit=failed))
+        self.app.push_screen(ReviewScreen(self.root))

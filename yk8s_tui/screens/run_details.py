@@ -57,9 +57,7 @@ Steps that were left out stand at the end of their layer, with the reason.
         self._shown = state.version
         self.query_one(TitleBar).right = f"{state.steps_done} of {len(state.steps)} steps"
         lines: list[Content] = []
-        for layer in dict.fromkeys(
-            [s.layer for s in state.steps.values()] + [s[0] for s in state.skipped.values()]
-        ):
+        for layer in dict.fromkeys([s.layer for s in state.steps.values()] + [s[0] for s in state.skipped.values()]):
             lines.append(Content.styled(TITLES.get(layer, layer), "bold $text-accent"))
             lines += [_step_line(s) for s in state.steps.values() if s.layer == layer]
             lines += [
@@ -101,9 +99,7 @@ When the run has ended, R on the run screen plans again for these nodes only.
         """One paragraph a failure."""
         yield TitleBar("failures", f"{len(self.state.failures)} set aside")
         with Vertical(classes="pane"), VerticalScroll(id="failure-list"):
-            yield Static(
-                Content("\n\n").join(_failure(f) for f in self.state.failures.values()), markup=False
-            )
+            yield Static(Content("\n\n").join(_failure(f) for f in self.state.failures.values()), markup=False)
         yield KeyBar()
 
     def on_mount(self) -> None:

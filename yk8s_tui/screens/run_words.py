@@ -102,9 +102,7 @@ def remark(state: RunState, *, gone: bool) -> Content:
 def node_detail(node: NodeState, state: RunState, now: float, width: int) -> Content:
     """The node under the cursor, for the dense grid."""
     failure = state.failures.get(node.name)
-    head = Content.assemble(
-        (f"{node.name} ", "bold"), (f"{node.address}  {' '.join(node.roles)}", "$foreground-muted")
-    )
+    head = Content.assemble((f"{node.name} ", "bold"), (f"{node.address}  {' '.join(node.roles)}", "$foreground-muted"))
     lines = [head]
     if failure is not None:
         lines.append(Content.styled(f"{failure.task or failure.step}: {failure.reason}", "$text-error"))

@@ -122,9 +122,7 @@ def configuration(answers: Mapping[str, Any]) -> dict[str, Any]:
 
 _FIRST = (
     Problem(key="cluster.name", message="the cluster needs a name", remedy="for example berlin-1"),
-    Problem(
-        key="cluster.harbour", message="it is not decided where the nodes come from", remedy="choose one"
-    ),
+    Problem(key="cluster.harbour", message="it is not decided where the nodes come from", remedy="choose one"),
 )
 """The answers without which there is no configuration at all."""
 

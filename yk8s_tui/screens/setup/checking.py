@@ -30,24 +30,18 @@ class Checked:
         return tuple(p for p in self.problems if p.severity == "error")
 
 
-def check_all(
-    answers: Mapping[str, Any], *, current: str = "", original: Mapping[str, Any] | None = None
-) -> Checked:
+def check_all(answers: Mapping[str, Any], *, current: str = "", original: Mapping[str, Any] | None = None) -> Checked:
     """Check and preview; takes some milliseconds, so it runs in a thread."""
     frozen = copy.deepcopy(dict(answers))
     problems = a.check(frozen) + _directory_problems(frozen)
-    return Checked(
-        problems, tuple(node_lines(frozen)), preview(frozen, current=current, original=original or {})
-    )
+    return Checked(problems, tuple(node_lines(frozen)), preview(frozen, current=current, original=original or {}))
 
 
 def directory_of(answers: Mapping[str, Any]) -> Path:
     """Where the cluster repository is made: what was answered, else a directory of that name here."""
     given = str(a.read(answers, DIRECTORY) or "")
     return (
-        Path(given).expanduser().absolute()
-        if given
-        else Path.cwd() / str(a.read(answers, "cluster.name") or "cluster")
+        Path(given).expanduser().absolute() if given else Path.cwd() / str(a.read(answers, "cluster.name") or "cluster")
     )
 
 

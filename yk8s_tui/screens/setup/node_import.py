@@ -59,9 +59,7 @@ def _answer(node: BareMetalNode) -> dict[str, Any]:
 
 
 def _lines(parsed: ParsedNodes) -> list[str]:
-    return [
-        f"line {p.line}: {p.key} {p.message}{': ' + p.remedy if p.remedy else ''}" for p in parsed.problems
-    ]
+    return [f"line {p.line}: {p.key} {p.message}{': ' + p.remedy if p.remedy else ''}" for p in parsed.problems]
 
 
 def as_nodes(answers: Iterable[Mapping[str, Any]]) -> list[Node]:

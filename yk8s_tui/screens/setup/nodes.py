@@ -37,9 +37,7 @@ class NodesPart(Vertical):
     class Read(Message):
         """Machines were read from a text, or not."""
 
-        def __init__(
-            self, nodes: list[dict[str, Any]], ignored: list[str], error: Exception | None = None
-        ) -> None:
+        def __init__(self, nodes: list[dict[str, Any]], ignored: list[str], error: Exception | None = None) -> None:
             super().__init__()
             self.nodes = nodes
             self.ignored = ignored
@@ -193,9 +191,7 @@ class NodesPart(Vertical):
         if not self.nodes:
             self.notify("Add machines first.", markup=False)
             return
-        self.app.push_screen(
-            HostKeysScreen(as_nodes(self.nodes), self.source.known_hosts, self.source.secrets)
-        )
+        self.app.push_screen(HostKeysScreen(as_nodes(self.nodes), self.source.known_hosts, self.source.secrets))
 
 
 def _count(nodes: list[dict[str, Any]]) -> str:

@@ -110,14 +110,10 @@ INFRASTRUCTURE = Page(
                 ("OpenStack (not yet)", "openstack"),
             ),
         ),
-        _note(
-            "lab.note", "systemd-nspawn hosts for trying and rehearsals; needs root on this machine.", _LAB
-        ),
+        _note("lab.note", "systemd-nspawn hosts for trying and rehearsals; needs root on this machine.", _LAB),
         _number("harbour.lab.control_planes", "Control planes", _LAB),
         _switch("harbour.lab.combined", "Combined", _LAB),
-        _number(
-            "harbour.lab.frontends", "Frontends", lambda x: _LAB(x) and not a.read(x, "harbour.lab.combined")
-        ),
+        _number("harbour.lab.frontends", "Frontends", lambda x: _LAB(x) and not a.read(x, "harbour.lab.combined")),
         _number("harbour.lab.workers", "Workers", _LAB),
         _text("harbour.lab.subnet", "Subnet", shown=_LAB),
         _choice(
@@ -220,17 +216,13 @@ def kubernetes() -> Page:
             _text("kubernetes.service_cidr_v6", "Services v6", "none"),
             _number("kubernetes.api_port", "API port"),
             _words("kubernetes.extra_sans", "Extra API names", "api.example.org"),
-            _choice(
-                "kubernetes.proxy_mode", "kube-proxy", (("nftables", "nftables"), ("iptables", "iptables"))
-            ),
+            _choice("kubernetes.proxy_mode", "kube-proxy", (("nftables", "nftables"), ("iptables", "iptables"))),
             _heading("safety", "Safety"),
             _switch("kubernetes.audit_log", "Audit log"),
             _switch("kubernetes.encryption_at_rest", "Encrypt Secrets"),
             _number("kubernetes.kubeconfig_days", "kubeconfig days"),
             _switch("kubernetes.etcd_backup.enabled", "etcd snapshots"),
-            _text(
-                "kubernetes.etcd_backup.schedule", "Snapshot at", shown=_on("kubernetes.etcd_backup.enabled")
-            ),
+            _text("kubernetes.etcd_backup.schedule", "Snapshot at", shown=_on("kubernetes.etcd_backup.enabled")),
             _number("kubernetes.etcd_backup.keep", "Keep", _on("kubernetes.etcd_backup.enabled")),
         ),
         owns=("kubernetes",),

@@ -17,6 +17,7 @@ from yk8s_tui.repository.drafts import discard_draft, load_draft, save_draft
 from yk8s_tui.repository.repository import Repository
 from yk8s_tui.screens.setup import answers as a
 from yk8s_tui.screens.setup.checking import directory_of
+from yk8s_tui.screens.setup.merging import Clash, merge, plain
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,10 @@ class Opened:
     """The text of `config.toml` now."""
     resumed: bool
     """Whether there was a draft."""
+    merged: bool = False
+    """Whether `config.toml` was changed after the draft was begun; the answers hold both then."""
+    clashes: tuple[Clash, ...] = ()
+    """What was changed in both; the answers hold what the file says."""
 
 
 def new_cluster() -> Source:
@@ -65,7 +70,10 @@ def unfinished() -> list[tuple[Source, dict[str, Any]]]:
 
 
 def open_answers(source: Source) -> Opened:
-    """Configuration and draft; raises `ConfigError` when `config.toml` cannot be read at all."""
+    """Configuration and draft; raises `ConfigError` when `config.toml` cannot be read at all.
+
+    A draft counts from the configuration it was begun on: what the file has got since is kept.
+    """
     text, original = "", {}
     if source.repository is not None:
         text = Repository(source.repository).config_text()
@@ -79,16 +87,24 @@ def open_answers(source: Source) -> Opened:
         original.pop("schema_version", None)
     draft = load_draft(source.place)
     answers = draft if draft is not None else copy.deepcopy(original)
-    answers.setdefault("wizard", {})["existing"] = source.repository is not None
-    return Opened(answers, original, text, draft is not None)
+    own = answers.setdefault("wizard", {})
+    own["existing"] = source.repository is not None
+    base = own.pop("base", {})
+    if draft is None or source.repository is None or base == plain(original):
+        return Opened(answers, original, text, draft is not None)
+    merged, clashes = merge(base, a.configuration(draft), original)
+    return Opened(merged | {"wizard": own}, original, text, True, True, clashes)
 
 
 def keep_draft(source: Source, answers: Mapping[str, Any], original: Mapping[str, Any]) -> None:
     """Write the draft, atomically; answers that say what the repository says already are no draft."""
-    if source.repository is not None and a.configuration(answers) == original:
+    if source.repository is None:
+        save_draft(source.place, dict(answers))
+    elif a.configuration(answers) == original:
         discard_draft(source.place)
     else:
-        save_draft(source.place, dict(answers))
+        own = dict(answers.get("wizard", {})) | {"base": plain(original)}
+        save_draft(source.place, dict(answers) | {"wizard": own})
 
 
 def drop_draft(source: Source) -> None:
@@ -109,11 +125,7 @@ def write_configuration(source: Source, answers: Mapping[str, Any], original: Ma
         if changes := a.changes(original, wanted):
             repository.update(changes)
     else:
-        settings = {
-            k: v
-            for k, v in a.leaves(wanted)
-            if k not in ("cluster.name", "cluster.harbour", "schema_version")
-        }
+        settings = {k: v for k, v in a.leaves(wanted) if k not in ("cluster.name", "cluster.harbour", "schema_version")}
         from yk8s_tui.repository.create import create
 
         repository = create(

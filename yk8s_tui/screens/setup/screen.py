@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import threading
 from datetime import datetime
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import on, work
@@ -19,6 +19,7 @@ from textual.widgets import Button, OptionList, Static
 from yk8s_tui import paths
 from yk8s_tui.screens.setup import answers as a
 from yk8s_tui.screens.setup.checking import Checked, check_all
+from yk8s_tui.screens.setup.draft_keeper import DraftKeeper
 from yk8s_tui.screens.setup.pages import Page, field_for, page_of, pages
 from yk8s_tui.screens.setup.saving import Opened, Source
 from yk8s_tui.widgets.bars import KeyBar, TitleBar
@@ -46,9 +47,7 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         Binding("ctrl+n", "next", "Next", tooltip="Go to the next step"),
         Binding("ctrl+b", "previous", "Back", tooltip="Go to the step before"),
         Binding("ctrl+g", "problem", "Problem", tooltip="Go to the next problem"),
-        Binding(
-            "ctrl+s", "write", "Save", tooltip="Write config.toml (creates the repository of a new cluster)"
-        ),
+        Binding("ctrl+s", "write", "Save", tooltip="Write config.toml (creates the repository of a new cluster)"),
         Binding("escape", "leave", "Leave", tooltip="Leave; the draft is kept"),
         Binding("f6", "steps", "Steps", tooltip="Put the cursor into the list of steps", show=False),
     ]
@@ -70,8 +69,10 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
     class Written(Message):
         """The configuration is on disk."""
 
-        def __init__(self, root: str, go_on: bool) -> None:
+        def __init__(self, written: dict[str, Any], opened: Opened, root: Path, go_on: bool) -> None:
             super().__init__()
+            self.written = written
+            self.opened = opened
             self.root = root
             self.go_on = go_on
 
@@ -95,9 +96,7 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         self.visited: set[str] = set()
         self.touched: set[str] = set()
         self.checked = Checked((), (), "")
-        self._lock = threading.Lock()
-        self._unsaved: dict[str, Any] | None = None
-        self._saving = False
+        self.keeper = DraftKeeper()
 
     def compose(self) -> ComposeResult:
         """Three panes; the right one only where there is room."""
@@ -135,14 +134,38 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
     async def _ready(self, event: Ready) -> None:
         opened = event.opened
         self.answers, self.original, self.current_text = opened.answers, opened.original, opened.text
-        own = self.answers.setdefault("wizard", {})
-        self.visited = set(own.get("visited", [])) or (
-            {p.id for p in pages()} if self.source.repository else set()
-        )
-        if opened.resumed:
-            self._say("draft resumed")
+        if opened.clashes:
+            self._ask_which(opened)
         else:
-            self._say("")
+            await self._begin(opened)
+
+    def _ask_which(self, opened: Opened) -> None:
+        """The draft and later edits of the file contradict each other: one of them is to be taken."""
+        from yk8s_tui.screens.dialogs import ChoiceDialog
+        from yk8s_tui.screens.setup.merging import take
+
+        def decide(draft: bool | None) -> None:
+            if draft is None:
+                self.dismiss(None)
+                return
+            if draft:
+                take(self.answers, {clash.key: clash.draft for clash in opened.clashes})
+            self.run_worker(self._begin(opened), group="go")
+
+        lines = [
+            "config.toml was changed after this draft was begun. What goes together is kept from both; this does not:",
+            *(str(clash) for clash in opened.clashes),
+            "Esc leaves both as they are.",
+        ]
+        dialog = ChoiceDialog("Draft or file?", lines, first="Take the draft", second="Take the file")
+        self.app.push_screen(dialog, decide)
+
+    async def _begin(self, opened: Opened) -> None:
+        own = self.answers.setdefault("wizard", {})
+        self.visited = set(own.get("visited", [])) or ({p.id for p in pages()} if self.source.repository else set())
+        self._say("draft resumed" if opened.resumed else "")
+        if opened.merged and not opened.clashes:
+            self.notify("config.toml was changed since; the draft goes on from there.", markup=False)
         wanted = own.get("page", "cluster")
         await self.show_page(next((p for p in pages() if p.id == wanted), pages()[0]))
 
@@ -314,18 +337,8 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
     # Drafts
 
     def _draft_soon(self) -> None:
-        with self._lock:
-            self._unsaved = copy.deepcopy(self.answers)
-            if self._saving:
-                return
-            self._saving = True
-        self._save_draft()
-
-    def _next_draft(self) -> dict[str, Any] | None:
-        with self._lock:
-            answers, self._unsaved = self._unsaved, None
-            self._saving = answers is not None
-            return answers
+        if self.keeper.put(copy.deepcopy(self.answers)):
+            self._save_draft()
 
     @work(thread=True, exit_on_error=False, group="draft")
     def _save_draft(self) -> None:
@@ -333,11 +346,11 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         from yk8s_tui.screens.setup.saving import keep_draft
 
         try:
-            while (answers := self._next_draft()) is not None:
+            while (answers := self.keeper.take()) is not None:
                 keep_draft(self.source, answers, self.original)
             self.post_message(self.DraftSaved())
         except Exception as error:
-            self._saving = False
+            self.keeper.failed()
             self.post_message(self.Failed(error))
 
     @on(DraftSaved)
@@ -424,28 +437,41 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="write")
     def _write(self, answers: dict[str, Any], go_on: bool) -> None:
-        from yk8s_tui.screens.setup.saving import write_configuration
+        from yk8s_tui.screens.setup.saving import Source, open_answers, write_configuration
 
+        self.keeper.hold()
         try:
             root = write_configuration(self.source, answers, self.original)
-            self.post_message(self.Written(str(root), go_on))
+            opened = open_answers(Source(root, root))
+            self.post_message(self.Written(a.configuration(answers), opened, root, go_on))
         except Exception as error:
+            self.keeper.release()
+            self.app.call_from_thread(self._draft_soon)
             self.post_message(self.Failed(error))
 
     @on(Written)
     def _written(self, event: Written) -> None:
-        from pathlib import Path
+        """Go on from what the file says now, with what was answered while it was written."""
+        from yk8s_tui.screens.setup.merging import merge, take
 
-        root = Path(event.root)
-        self.source = Source(root / "state", root)
-        self.answers["wizard"]["existing"] = True
-        self.original = copy.deepcopy(a.configuration(self.answers))
+        opened = event.opened
+        own = self.answers["wizard"] | {"existing": True}
+        before = a.configuration(self.answers)
+        merged, clashes = merge(event.written, before, opened.original)
+        take(merged, {clash.key: clash.draft for clash in clashes})
+        self.source = Source(event.root, event.root)
+        self.answers, self.original, self.current_text = merged | {"wizard": own}, opened.original, opened.text
+        self.keeper.release()
         self._say(f"written {datetime.now():%H:%M:%S}")
-        self.notify(f"{root}/config/config.toml", title="Written", markup=False)
+        self.notify(f"{event.root}/config/config.toml", title="Written", markup=False)
         if event.go_on:
             from yk8s_tui.screens.review import ReviewScreen
 
-            self.app.switch_screen(ReviewScreen(root))
+            self.app.switch_screen(ReviewScreen(event.root))
+        elif merged != before:
+            self.run_worker(self.show_page(self.page), group="go")
+        elif merged != opened.original:
+            self._draft_soon()
 
     @on(Failed)
     def _failed(self, event: Failed) -> None:

@@ -44,9 +44,7 @@ def optional_from_text(text: str) -> str | None:
 
 def peers_to_text(value: Any) -> str:
     """WireGuard peers as `alice, bob=PUBLICKEY`."""
-    return ", ".join(
-        f"{p['name']}={p['public_key']}" if p.get("public_key") else str(p["name"]) for p in value or ()
-    )
+    return ", ".join(f"{p['name']}={p['public_key']}" if p.get("public_key") else str(p["name"]) for p in value or ())
 
 
 def peers_from_text(text: str) -> list[dict[str, str]]:
