@@ -86,9 +86,7 @@ class KeyBar(Widget):
             if not binding.show or not binding.description or binding.action in seen:
                 continue
             seen.add(binding.action)
-            entries.append(
-                (binding.key, self.app.get_key_display(binding), binding.description, active.enabled)
-            )
+            entries.append((binding.key, self.app.get_key_display(binding), binding.description, active.enabled))
         return entries
 
     def on_click(self, event: events.Click) -> None:

@@ -135,9 +135,7 @@ class CheckList(OptionList):
     def _line(self, finding: Finding) -> Content:
         verdict = self.verdict(finding)
         state = _STATES.get(verdict, "unknown")
-        measured = (
-            f" ({finding.measured}, limit {finding.limit})" if finding.measured and finding.limit else ""
-        )
+        measured = f" ({finding.measured}, limit {finding.limit})" if finding.measured and finding.limit else ""
         node = (f"{finding.node} ", "bold") if finding.node else ""
         parts: list[tuple[str, str] | str] = [(f"{symbol(state)} ", COLOURS[state]), node]
         parts.append(f"{finding.text or finding.title}{measured}")

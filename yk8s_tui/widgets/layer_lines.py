@@ -62,11 +62,7 @@ class LayerLines(Widget):
         """The lines."""
         if self.tall:
             return Content("\n").join(self._line(layer) for layer in self.shown)
-        return (
-            Content("  ")
-            .join(self._short(layer) for layer in self.shown)
-            .truncate(self.size.width, ellipsis=True)
-        )
+        return Content("  ").join(self._short(layer) for layer in self.shown).truncate(self.size.width, ellipsis=True)
 
     def _line(self, layer: LayerState) -> Content:
         state = state_of_step(layer.status)

@@ -150,8 +150,6 @@ class LogView(ScrollView, can_focus=True):
         text = line.text[:WIDEST]
         if len(text) + 9 > self._widest:
             self._widest = min(WIDEST, len(text) + 9)
-        strip = Strip(
-            [Segment(f"{line.time:<8} ", self._style("time")), Segment(text, self._style(line.kind))]
-        )
+        strip = Strip([Segment(f"{line.time:<8} ", self._style("time")), Segment(text, self._style(line.kind))])
         left = self.scroll_offset.x
         return strip.crop_extend(left, left + width, self._style(""))

@@ -13,6 +13,8 @@ Part = tuple[str, str]
 
 _RANK: dict[State, int] = {"failed": 0, "warning": 1, "running": 2, "waiting": 3, "ok": 4}
 _ROLES = {"control-plane": "control plane"}
+ROUTINE = "Validating arguments against arg spec"
+"""Lines of Ansible's own that tell nothing; the log has them."""
 COUNTED: tuple[State, ...] = ("ok", "running", "waiting", "failed", "warning")
 
 
@@ -47,9 +49,7 @@ def matches(node: NodeState, words: Sequence[str]) -> bool:
     """Whether every word is in the name, a role, the state, the step or the current task."""
     if not words:
         return True
-    text = (
-        f"{node.name} {' '.join(node.roles)} {state_of(node)} {node.status} {node.step} {node.task}".lower()
-    )
+    text = f"{node.name} {' '.join(node.roles)} {state_of(node)} {node.status} {node.step} {node.task}".lower()
     return all(word in text for word in words)
 
 
@@ -70,10 +70,11 @@ def pane_lines(node: NodeState, failure: Failure | None, now: float, width: int,
     lines: list[Part] = [(" ".join(_ROLES.get(r, r) for r in node.roles) or node.address, "muted")]
     lines += _doing(node, width)
     lines.append((_counts(node), "muted"))
-    for line in reversed(node.log.last(max(0, height - len(lines)))):
+    for line in reversed(node.log.last(2 * max(0, height - len(lines)))):
         kind = line.kind if line.kind in ("failed", "changed") else "muted"
         text = plain_task(line.text.partition("\n")[0])
-        lines.append((cut(text, width), kind))
+        if not text.startswith(ROUTINE):
+            lines.append((cut(text, width), kind))
     return lines[:height]
 
 
@@ -105,7 +106,8 @@ def _progress(node: NodeState, width: int) -> str:
     assert progress is not None
     done, unit = amount(progress.done, progress.unit)
     total, unit = amount(progress.total, progress.unit) if progress.total else ("", unit)
-    words = " ".join(w for w in (f"{done}/{total}" if total else done, unit, progress.text) if w)
+    text = "" if progress.text in node.task else progress.text
+    words = " ".join(w for w in (f"{done}/{total}" if total else done, unit, text) if w)
     room = width - len(words) - 1
     drawn = bar(progress.done, progress.total, min(room, 20)) + " " if room >= 5 and progress.total else ""
     return cut(drawn + words, width)

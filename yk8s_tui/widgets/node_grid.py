@@ -23,7 +23,6 @@ PANE_WIDTH = 26
 """Columns a large pane needs at least."""
 PANE_HEIGHT = 6
 """Rows a large pane needs at least, its frame included."""
-PANE_TALLEST = 12
 
 _STYLES = (*STATES, "name", "muted", "text", "changed", "frame", "chosen", "cursor")
 
@@ -110,9 +109,7 @@ class NodeGrid(ScrollView, can_focus=True):
         row, column = divmod(place, self.columns)
         width, height = self.cell
         top = row * height - self.scroll_offset.y
-        return (
-            Region(0, top, self.size.width, 1) if self.dense else Region(column * width, top, width, height)
-        )
+        return Region(0, top, self.size.width, 1) if self.dense else Region(column * width, top, width, height)
 
     def filter_by(self, text: str) -> None:
         """Show only nodes that match every word."""
@@ -141,7 +138,7 @@ class NodeGrid(ScrollView, can_focus=True):
         self.dense = rows * PANE_HEIGHT > height
         if not self.dense:
             self.columns = columns
-            self.cell = Size(width // columns, min(PANE_TALLEST, height // rows))
+            self.cell = Size(width // columns, height // rows)
             return
         longest = max(len(node.name) for node in nodes)
         cell = max(8, min(longest + 4, width))
@@ -174,9 +171,7 @@ class NodeGrid(ScrollView, can_focus=True):
         position = self.position
         if position >= 0:
             row, column = divmod(position, self.columns)
-            region = Region(
-                column * self.cell.width, row * self.cell.height, self.cell.width, self.cell.height
-            )
+            region = Region(column * self.cell.width, row * self.cell.height, self.cell.width, self.cell.height)
             self.scroll_to_region(region, animate=False, force=True)
 
     def action_move(self, columns: int, rows: int) -> None:

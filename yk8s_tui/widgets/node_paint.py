@@ -33,9 +33,7 @@ class Drawn(NamedTuple):
     lines: tuple[Part, ...] = ()
 
 
-def draw(
-    node: NodeState, failure: Failure | None, now: float, size: Size, *, under: bool, dense: bool
-) -> Drawn:
+def draw(node: NodeState, failure: Failure | None, now: float, size: Size, *, under: bool, dense: bool) -> Drawn:
     """What a node looks like as a cell (dense) or as a pane of this size."""
     if dense:
         return Drawn(node.name, state_of(node), under)

@@ -42,9 +42,7 @@ class PlanTree(Tree[None]):
             steps = [planned for planned in plan.steps if planned.step.layer == layer]
             self._add_layer(TITLES.get(layer, layer), steps)
         for missing in plan.missing:
-            node = self.root.add(
-                Text(f"{symbol('warning')} missing: {missing.name}", "bold yellow"), expand=True
-            )
+            node = self.root.add(Text(f"{symbol('warning')} missing: {missing.name}", "bold yellow"), expand=True)
             node.add_leaf(Text(f"looked in {', '.join(missing.looked_in)}"))
             if missing.remedy:
                 node.add_leaf(Text(missing.remedy))
@@ -83,7 +81,5 @@ class PlanTree(Tree[None]):
         for change in step.changes:
             at = f"  on {change.node}" if change.node else ""
             node.add_leaf(
-                Text.assemble(
-                    (f"{change.symbol} ", Style.parse(_COLOURS[change.symbol])), f"{change.text}{at}"
-                )
+                Text.assemble((f"{change.symbol} ", Style.parse(_COLOURS[change.symbol])), f"{change.text}{at}")
             )
