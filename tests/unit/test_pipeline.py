@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import yk8s_tui
 from yk8s_tui.layers import pipeline
 from yk8s_tui.models.plan import Action, Playbook, Step
 from yk8s_tui.status.hosts import HostState, Receipt
@@ -92,6 +99,50 @@ def test_the_digest_follows_variables_secrets_and_code_and_never_shows_a_secret(
     assert pipeline.with_digest(base.model_copy(update={"variables": {"port": 2}}), {"p": "one"}).digest != plain
     other = base.model_copy(update={"run": Action(function="yk8s_tui.layers.pipeline:select")})
     assert pipeline.with_digest(other, {"p": "one"}).digest != plain
+
+
+def test_an_actions_digest_follows_its_module_and_the_layers_modules_that_it_uses(tmp_path: Path) -> None:
+    """On a copy of the package, because sources are read once per process."""
+    package = Path(yk8s_tui.__file__).parent
+    shutil.copytree(package, tmp_path / "yk8s_tui", ignore=shutil.ignore_patterns("__pycache__"))
+    layers = tmp_path / "yk8s_tui" / "layers"
+    before = action_digests(tmp_path)
+    assert action_digests(tmp_path) == before
+
+    def touched(name: str) -> set[str]:
+        path = layers / name
+        told = path.read_text()
+        path.write_text(told + "\n# another\n")
+        after = action_digests(tmp_path)
+        path.write_text(told)
+        return {action for action, digest in after.items() if digest != before[action]}
+
+    assert touched("artifacts.py") == {"artifacts:send_images"}
+    assert touched("kubectl.py") == {"settle:settle", "cni:install"}
+    assert touched("receipts.py") == set(before)
+    assert touched("base.py") == touched("wireguard.py") == touched("../cli.py") == set()
+
+
+DIGESTS = """
+import json
+from yk8s_tui.layers import pipeline
+from yk8s_tui.models.plan import Action, Step
+
+def digest(name):
+    run = Action(function=f"yk8s_tui.layers.{name}")
+    return pipeline.with_digest(Step(id="x.a", layer="trampoline", title="", nodes=(), run=run), {}).digest
+
+print(json.dumps({n: digest(n) for n in ("artifacts:send_images", "settle:settle", "cni:install")}))
+"""
+
+
+def action_digests(package: Path) -> dict[str, str]:
+    told = subprocess.run(
+        [sys.executable, "-c", DIGESTS], cwd=package, env=os.environ | {"PYTHONPATH": str(package)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    digests: dict[str, str] = json.loads(told.stdout)
+    return digests
 
 
 def test_a_playbooks_digest_follows_its_roles() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
-import importlib
-import inspect
+import importlib.util
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,9 @@ from yk8s_tui.layers.base import Context, Layer
 from yk8s_tui.models.plan import PlannedStep, Playbook, Step, digest_of
 from yk8s_tui.models.types import LAYERS
 from yk8s_tui.status.hosts import HostState
+
+ACTIONS = "yk8s_tui.layers."
+"""The package of the modules that make up the actions of steps."""
 
 
 def layers() -> tuple[Layer, ...]:
@@ -61,7 +64,7 @@ def with_digest(step: Step, secrets: Mapping[str, str]) -> Step:
     """The step with the digest of everything that decides its result.
 
     That is: its nodes' variables, the secrets it uses (name -> value; only their hashes go in), and
-    the content of its playbook, roles and modules, or the source of its action.
+    the content of its playbook, roles and modules, or the source of its action and what that imports.
     """
     hashed = {
         name: hashlib.sha256(secrets.get(secret, "").encode()).hexdigest() for name, secret in step.secrets.items()
@@ -78,9 +81,50 @@ def _code_digest(step: Step) -> str:
         trees = [own.parent if playbook.is_absolute() else own, ansible / "library", ansible / "module_utils"]
         trees += [ansible / "roles" / role for role in step.run.roles]
         return digest_of([_tree_digest(tree) for tree in trees])
-    module, _, name = step.run.function.partition(":")
-    source = inspect.getsource(getattr(importlib.import_module(module), name))
-    return digest_of([source, step.run.arguments])
+    module = step.run.function.partition(":")[0]
+    return digest_of([step.run.function, [_file_digest(path) for path in _sources(module)], step.run.arguments])
+
+
+@lru_cache(maxsize=64)
+def _sources(module: str) -> tuple[Path, ...]:
+    """Source of an action's module and, in turn, of the modules of `yk8s_tui.layers` that it imports.
+
+    Other packages, and `layers.base` (types only), are left out: else every edit would rerun everything.
+    """
+    found: dict[str, Path] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found or (path := _source_of(name)) is None:
+            continue
+        found[name] = path
+        waiting += _imported(path)
+    return tuple(found[name] for name in sorted(found))
+
+
+def _source_of(module: str) -> Path | None:
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, AttributeError):
+        return None
+    origin = Path(spec.origin) if spec is not None and spec.origin else None
+    return origin if origin is not None and origin.suffix == ".py" else None
+
+
+def _imported(path: Path) -> list[str]:
+    """The modules of the layers that a source file names in its imports, wherever they stand in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return sorted(name for name in names if name.startswith(ACTIONS) and name != f"{ACTIONS}base")
+
+
+@lru_cache(maxsize=64)
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @lru_cache(maxsize=256)
