@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from yk8s_tui.errors import ExitCode, LockedError
-from yk8s_tui.repository.lock import LockHolder, cluster_lock, holder, lock_path
+from yk8s_tui.repository.lock import cluster_lock, holder, lock_path
 
 HOLD = (
     "import sys; from pathlib import Path; from yk8s_tui.repository.lock import cluster_lock\n"
@@ -105,12 +106,46 @@ def test_a_child_of_the_holder_does_not_keep_the_lock(tmp_path: Path) -> None:
             os.kill(child, signal.SIGKILL)
 
 
-def test_a_later_process_with_the_same_number_is_not_the_holder(tmp_path: Path) -> None:
-    with cluster_lock(tmp_path, "r") as mine:
-        assert mine.is_alive
-        assert not mine.model_copy(update={"started": mine.started - 1}).is_alive
-    gone = LockHolder(run="r", who="w", host="elsewhere.example.org", pid=1, since="2026-11-23T00:00:00+00:00")
-    assert gone.is_alive, "what is on another host cannot be seen from here"
+@pytest.mark.parametrize("elsewhere", ["elsewhere.example.org", ""])
+def test_a_holder_that_died_is_taken_over_whatever_the_host_was_called(tmp_path: Path, elsewhere: str) -> None:
+    with other_process(tmp_path, "0007-apply") as process:
+        told = json.loads(lock_path(tmp_path).read_text())
+        process.kill()
+        process.wait()
+    left = told | ({"host": elsewhere} if elsewhere else {"pid": os.getpid()})
+    lock_path(tmp_path).write_text(json.dumps(left))
+    assert holder(tmp_path) is None, "neither another host name nor a living process with its number is the holder"
+    with cluster_lock(tmp_path, "0008") as mine:
+        assert holder(tmp_path) == mine
+
+
+def test_a_living_holder_is_one_whatever_the_host_is_called(tmp_path: Path) -> None:
+    with other_process(tmp_path, "0007-apply"):
+        told = json.loads(lock_path(tmp_path).read_text())
+        lock_path(tmp_path).write_text(json.dumps(told | {"host": "elsewhere.example.org", "pid": 1}))
+        found = holder(tmp_path)
+        assert found is not None
+        assert found.host == "elsewhere.example.org"
+        with pytest.raises(LockedError, match="elsewhere"), cluster_lock(tmp_path, "0008"):
+            pass
+
+
+def test_who_only_looks_is_never_in_the_way(tmp_path: Path) -> None:
+    looking = threading.Event()
+
+    def look() -> None:
+        while not looking.is_set():
+            holder(tmp_path)
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    try:
+        for number in range(200):
+            with cluster_lock(tmp_path, f"r{number}"):
+                pass
+    finally:
+        looking.set()
+        looker.join()
 
 
 def test_a_torn_lock_file_is_no_holder(tmp_path: Path) -> None:

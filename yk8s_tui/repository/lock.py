@@ -8,6 +8,7 @@ import getpass
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,9 @@ from pydantic import ValidationError
 from yk8s_tui.errors import LockedError
 from yk8s_tui.models.base import Section
 from yk8s_tui.repository.atomic import write_error
+
+LOOK_SECONDS = 0.2
+"""How long somebody who only looks may be in the way."""
 
 
 class LockHolder(Section):
@@ -28,19 +32,9 @@ class LockHolder(Section):
     pid: int
     since: str
     """UTC, ISO 8601."""
-    started: int = 0
-    """Start of the process in clock ticks after boot: tells it from a later one with the same pid; 0 when unknown."""
 
     def __str__(self) -> str:
         return f"run {self.run} of {self.who} on {self.host} (pid {self.pid}, since {self.since})"
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the process is there; on another host it is taken to be."""
-        if self.host != socket.gethostname():
-            return True
-        started = _process_start(self.pid)
-        return started is not None and self.started in (0, started)
 
 
 def lock_path(repo_root: Path) -> Path:
@@ -49,12 +43,27 @@ def lock_path(repo_root: Path) -> Path:
 
 
 def holder(repo_root: Path) -> LockHolder | None:
-    """Who holds the cluster now; None when nobody does or the holder is dead."""
+    """Who holds the cluster now; None when nobody does.
+
+    The lock itself decides, not what is written in it: a holder that died holds nothing, whatever its host is called.
+    """
+    path = lock_path(repo_root)
     try:
-        found = LockHolder.model_validate_json(lock_path(repo_root).read_bytes())
+        found = LockHolder.model_validate_json(path.read_bytes())
+        return found if _is_locked(path) else None
     except (OSError, ValidationError):
         return None
-    return found if found.is_alive else None
+
+
+def _is_locked(path: Path) -> bool:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 @contextlib.contextmanager
@@ -66,10 +75,8 @@ def cluster_lock(repo_root: Path, run_id: str) -> Iterator[LockHolder]:
     """
     handle = _open(lock_path(repo_root))
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _locked(repo_root) from None
+        if not _take(handle):
+            raise _locked(repo_root)
         mine = _myself(run_id)
         _write(handle, json.dumps(mine.model_dump()).encode() + b"\n")
         try:
@@ -78,6 +85,20 @@ def cluster_lock(repo_root: Path, run_id: str) -> Iterator[LockHolder]:
             _write(handle, b"")
     finally:
         os.close(handle)
+
+
+def _take(handle: int) -> bool:
+    """Try for a moment: `holder` has the lock, shared, for as long as it takes to see that nobody else has."""
+    until = time.monotonic() + LOOK_SECONDS
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(LOOK_SECONDS / 20)
+        else:
+            return True
 
 
 def _open(path: Path) -> int:
@@ -112,7 +133,6 @@ def _myself(run_id: str) -> LockHolder:
         host=socket.gethostname(),
         pid=os.getpid(),
         since=datetime.now(UTC).isoformat(timespec="seconds"),
-        started=_process_start(os.getpid()) or 0,
     )
 
 
@@ -121,22 +141,3 @@ def _user() -> str:
         return os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())
-
-
-def _process_start(pid: int) -> int | None:
-    """Start time of a process (0 where /proc does not tell), or None when there is no such process."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-        fields = status.rpartition(")")[2].split()
-        return None if fields[0] == "Z" else int(fields[19])
-    except FileNotFoundError:
-        pass
-    except (OSError, IndexError, ValueError):
-        return 0
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:
-        return 0
-    return None if Path("/proc/self/stat").exists() else 0
