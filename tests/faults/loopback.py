@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -33,6 +34,10 @@ def lacking() -> str:
     """What this machine lacks for these tests; empty when nothing."""
     if SSHD is None:
         return "needs sshd (Debian package openssh-server)"
+    try:
+        pwd.getpwnam("sshd")
+    except KeyError:
+        return "needs the user sshd, which sshd separates its privileges with (Debian package openssh-server makes it)"
     if shutil.which("ssh") is None:
         return "needs ssh (Debian package openssh-client)"
     return "" if os.geteuid() == 0 else "needs root: the private sshd must be able to run sessions"

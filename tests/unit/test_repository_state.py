@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -143,5 +144,9 @@ def test_the_inventory_is_one_that_ansible_reads(tmp_path: Path) -> None:
     assert listed["frontends"]["hosts"] == ["fe1"]
     fe1 = listed["_meta"]["hostvars"]["fe1"]
     assert fe1["ansible_become"] is True
-    assert "-J me@gate:2222" in fe1["ansible_ssh_common_args"]
-    assert "StrictHostKeyChecking=yes" in fe1["ansible_ssh_common_args"]
+    arguments = shlex.split(fe1["ansible_ssh_common_args"])
+    pinned = f'UserKnownHostsFile="{repository.known_hosts}"'
+    assert {pinned, "StrictHostKeyChecking=yes"} <= set(arguments)
+    jump = shlex.split(next(word for word in arguments if word.startswith("ProxyCommand=")))
+    assert {pinned, "StrictHostKeyChecking=yes", "GlobalKnownHostsFile=/dev/null"} <= set(jump)
+    assert jump[-7:] == ["-p", "2222", "-l", "me", "-W", "[%h]:%p", "gate"]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from yk8s_tui.backends.ssh_process import (
     HostKeyError,
     SudoRefusedError,
     execute,
+    shell_line,
 )
 from yk8s_tui.models.nodes import Inventory, Node
 
@@ -46,16 +46,24 @@ class SshPool:
     """Connections to the nodes of an inventory; use it as an async context manager.
 
     Host keys are checked against `known_hosts`; a node whose key is not there, or is another one, is
-    unreachable. Passwords for sudo come from `secrets_dir` and travel on stdin only.
+    unreachable. Passwords for sudo come from `secrets_dir` and travel on stdin only. Every command has
+    `environment` in its own; it is visible to all users of the host, so nothing secret may be in it.
     """
 
     def __init__(
-        self, inventory: Inventory, *, known_hosts: Path, secrets_dir: Path, connect_timeout: float = 10
+        self,
+        inventory: Inventory,
+        *,
+        known_hosts: Path,
+        secrets_dir: Path,
+        connect_timeout: float = 10,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.inventory = inventory
         self.known_hosts = known_hosts
         self.secrets_dir = secrets_dir
         self.connect_timeout = connect_timeout
+        self.environment = dict(environment or {})
         self._links: dict[str, _Link] = {}
         self._connector: Connector | None = None
 
@@ -124,15 +132,16 @@ class SshPool:
                 from yk8s_tui.backends.ssh_connect import Connector
 
                 self._connector = Connector(self.known_hosts, self.secrets_dir, self.connect_timeout, CONNECTS_AT_ONCE)
-            self._links[name] = _Link(self.inventory.node(name), self._connector, self.secrets_dir)
+            self._links[name] = _Link(self.inventory.node(name), self._connector, self.secrets_dir, self.environment)
         return self._links[name]
 
 
 class _Link:
     """The one connection to a node, and how root is reached on it."""
 
-    def __init__(self, node: Node, connector: Connector, secrets_dir: Path) -> None:
+    def __init__(self, node: Node, connector: Connector, secrets_dir: Path, environment: Mapping[str, str]) -> None:
         self.node = node
+        self.environment = environment
         self.connector = connector
         self.secrets_dir = secrets_dir
         self.connection: asyncssh.SSHClientConnection | None = None
@@ -215,7 +224,7 @@ class _Link:
         return done
 
     def _prepared(self, command: str, feed: Feed, root: str) -> tuple[str, Feed]:
-        line = f"{root} sh -c {shlex.quote(command)}" if root else command
+        line = shell_line(command, root, self.environment)
         prefix = f"{self._password}\n".encode() if root == WITH_PASSWORD else b""
         return line, chained(prefix, feed)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+import shlex
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,18 @@ class HostKeyError(UnreachableError):
 
 Feed = AsyncIterator[bytes]
 End = Callable[[str], Awaitable[None]]
+
+
+def shell_line(command: str, root: str, environment: Mapping[str, str]) -> str:
+    """The line that runs a shell command, by way of `root` (a sudo command; empty when not needed).
+
+    `environment` is given by `env`, not by SSH and not by the shell: so it survives sudo and an sshd that accepts
+    none, and it is in `/proc/PID/environ` of the shell itself, too.
+    """
+    if not root and not environment:
+        return command
+    words = ["env", *(f"{name}={value}" for name, value in environment.items())] if environment else []
+    return " ".join(filter(None, (root or "exec", shlex.join([*words, "sh", "-c", command]))))
 
 
 async def execute(

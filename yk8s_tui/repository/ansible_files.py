@@ -6,6 +6,7 @@ Secrets are never in it; private keys are named by their path.
 
 from __future__ import annotations
 
+import getpass
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -78,10 +79,42 @@ def layer_variables(steps: Iterable[Step]) -> dict[str, dict[str, Any]]:
 
 def _ssh_arguments(root: Path, node: Node) -> str:
     known_hosts = root.absolute() / "state" / "known_hosts"
-    arguments = ["-o", f"UserKnownHostsFile={known_hosts}", "-o", "StrictHostKeyChecking=yes"]
+    arguments = ["-o", f'UserKnownHostsFile="{known_hosts}"', "-o", "StrictHostKeyChecking=yes"]
     if node.jump:
-        arguments += ["-J", node.jump]
+        arguments += ["-o", f"ProxyCommand={jump_command(node, root.absolute(), known_hosts)}"]
     return shlex.join(arguments)
+
+
+def jump_command(node: Node, root: Path, known_hosts: Path) -> str:
+    """The way over a jump host, which is held to the same pinned keys; `-J` would fall back on the user's own files."""
+    user, _, place = node.jump.rpartition("@")
+    if place.startswith("["):
+        host, _, port = place[1:].partition("]")
+        port = port.removeprefix(":")
+    elif place.count(":") == 1:
+        host, _, port = place.partition(":")
+    else:
+        host, port = place, ""
+    words = ["ssh", *strict(known_hosts), "-p", port or "22", "-l", user or getpass.getuser()]
+    if node.ssh_key:
+        words += ["-i", str(root / Path(node.ssh_key).expanduser())]
+    return shlex.join([*words, "-W", "[%h]:%p", host])
+
+
+def strict(known_hosts: Path) -> list[str]:
+    """Options of SSH that let in only hosts with a pinned key, whatever files the user has."""
+    return [
+        "-F",
+        "none",
+        "-o",
+        f'UserKnownHostsFile="{known_hosts}"',
+        "-o",
+        "GlobalKnownHostsFile=/dev/null",
+        "-o",
+        "StrictHostKeyChecking=yes",
+        "-o",
+        "BatchMode=yes",
+    ]
 
 
 def _names(nodes: Iterable[Node]) -> dict[str, dict[str, Any]]:

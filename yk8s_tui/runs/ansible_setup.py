@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import importlib.metadata
 import importlib.util
 import json
@@ -15,6 +14,7 @@ from typing import Any
 from yk8s_tui import paths
 from yk8s_tui.models.nodes import Node
 from yk8s_tui.models.plan import Plan
+from yk8s_tui.repository.ansible_files import jump_command, strict
 
 RUN_MARK = "LC_YK8S_RUN"
 """Environment variable of everything a run starts on a host; `LC_*` is what sshd accepts and sudo keeps."""
@@ -54,46 +54,14 @@ def _host(node: Node, plan: Plan, root: Path, known_hosts: Path) -> dict[str, An
     if node.sudo_password_secret:
         found["ansible_become_password"] = f"{{{{ {BECOME_PASSWORDS}[inventory_hostname] }}}}"
     if node.jump:
-        command = shlex.quote(_jump_command(node, root, known_hosts))
-        found["ansible_ssh_common_args"] = f"-o ProxyCommand={command}"
+        found["ansible_ssh_common_args"] = shlex.join(["-o", f"ProxyCommand={jump_command(node, root, known_hosts)}"])
     return found
-
-
-def _jump_command(node: Node, root: Path, known_hosts: Path) -> str:
-    """A jump host is held to the same pinned keys; `-J` would fall back on the user's own files."""
-    user, _, place = node.jump.rpartition("@")
-    if place.startswith("["):
-        host, _, port = place[1:].partition("]")
-        port = port.removeprefix(":")
-    elif place.count(":") == 1:
-        host, _, port = place.partition(":")
-    else:
-        host, port = place, ""
-    words = ["ssh", *_strict(known_hosts), "-p", port or "22", "-l", user or getpass.getuser()]
-    if node.ssh_key:
-        words += ["-i", str(root / Path(node.ssh_key).expanduser())]
-    return shlex.join([*words, "-W", "[%h]:%p", host])
-
-
-def _strict(known_hosts: Path) -> list[str]:
-    return [
-        "-F",
-        "none",
-        "-o",
-        f'UserKnownHostsFile="{known_hosts}"',
-        "-o",
-        "GlobalKnownHostsFile=/dev/null",
-        "-o",
-        "StrictHostKeyChecking=yes",
-        "-o",
-        "BatchMode=yes",
-    ]
 
 
 def ssh_arguments(known_hosts: Path, sockets: Path, run: str) -> str:
     """Arguments of every SSH connection: only pinned keys, one shared connection per host and run."""
     words = [
-        *_strict(known_hosts),
+        *strict(known_hosts),
         "-o",
         "ControlMaster=auto",
         "-o",

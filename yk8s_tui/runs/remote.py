@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from yk8s_tui import paths
 from yk8s_tui.errors import Yk8sError
+from yk8s_tui.runs.ansible_setup import RUN_MARK
 
 if TYPE_CHECKING:
     from yk8s_tui.backends.ssh import SshPool
@@ -64,7 +65,8 @@ async def sweep(pool: SshPool, nodes: Iterable[str], run: str) -> list[Swept]:
 
 async def _sweep(pool: SshPool, node: str, run: str, script: bytes) -> Swept:
     try:
-        command = f"python3 - {shlex.quote(run)}"
+        # Without the mark: a host may be looked at by two names at once, and looks must not end one another.
+        command = f"exec env -u {RUN_MARK} python3 - {shlex.quote(run)}"
         done = await pool.run(node, command, input=script, timeout=SWEEP_SECONDS)
         if not done.ok:
             return Swept(node, error=done.error_text)

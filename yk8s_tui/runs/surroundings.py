@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from yk8s_tui.models.plan import Plan
 from yk8s_tui.repository.repository import Repository
 from yk8s_tui.repository.secrets import SecretStore
+from yk8s_tui.runs.ansible_setup import RUN_MARK
 from yk8s_tui.runs.redact import Redactor
 from yk8s_tui.runs.workspace import Workspace
 
@@ -62,6 +63,7 @@ class Surroundings:
                 self.plan.inventory,
                 known_hosts=self.repository.known_hosts,
                 secrets_dir=self.repository.secrets_dir,
+                environment={RUN_MARK: self.run},
             )
         return self._pool
 
