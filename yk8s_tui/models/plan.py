@@ -129,8 +129,15 @@ class Plan(Section):
 
     @property
     def hash(self) -> str:
-        """Identity of the plan: what runs where with which inputs, not when it was made or how long it may take."""
-        passing: dict[str, Any] = {"created": True, "facts": True, "steps": {"__all__": {"estimate_seconds"}}}
+        """Identity of the plan: what runs where with which inputs, not when it was made, how long it may take, or
+        whether it is only tried: a saved plan can be tried before it is applied.
+        """
+        passing: dict[str, Any] = {
+            "created": True,
+            "facts": True,
+            "check_only": True,
+            "steps": {"__all__": {"estimate_seconds"}},
+        }
         body = self.model_dump(mode="json", exclude=passing)
         return digest_of(body)
 

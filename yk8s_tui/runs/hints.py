@@ -6,6 +6,10 @@ import re
 
 HINTS = (
     (
+        r"\betcd\b.{0,120}(unhealthy|no leader|leader changed|not started|timed out|unavailable|refused|mvcc|corrupt)",
+        "etcd is not well: on the control plane nodes look at `crictl ps -a --name etcd` and `journalctl -u kubelet`",
+    ),
+    (
         r"host key checking|host key verification failed|remote host identification",
         "the host shows another key than the pinned one: find out why, then pin the new one",
     ),
@@ -32,7 +36,6 @@ HINTS = (
         "the host does not get its packages: check its package sources, name resolution and way out",
     ),
     (r"out of memory|cannot allocate memory|\bkilled\b", "the host has too little memory"),
-    (r"etcd", "look at etcd on the control plane nodes: `yk8s-tui status`"),
     (
         r"timed? ?out|deadline exceeded",
         "what was waited for did not come: look at the log of this node, then apply again",

@@ -13,6 +13,8 @@ MESSAGE_CHARACTERS = 500
 """Longest message of a result in the journal; everything is in the log of the step."""
 EVIDENCE_LINES = 20
 LOG_LINES_PER_RESULT = 200
+NOTHING = "(traceback unavailable)"
+"""What Ansible gives as `exception` of a failure that has none."""
 CENSORED = "the output of this task is not shown because it may hold secrets"
 
 Write = Callable[..., object]
@@ -135,7 +137,8 @@ def evidence_of(res: Mapping[str, Any]) -> str:
     if "censored" in res:
         return ""
     keys = ("stdout", "stderr", "module_stdout", "module_stderr", "exception")
-    lines = [line.rstrip() for key in keys for line in _text(res.get(key)).splitlines() if line.strip()]
+    lines = [line.rstrip() for key in keys for line in _text(res.get(key)).splitlines()]
+    lines = [line for line in lines if line.strip() not in ("", NOTHING)]
     return "\n".join(lines[-EVIDENCE_LINES:])
 
 
