@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from yk8s_tui.errors import UnreachableError
-from yk8s_tui.layers import trampoline
+from yk8s_tui.layers import k8s_variables, trampoline
 from yk8s_tui.layers.base import Context
-from yk8s_tui.layers.firewall import networks, opening, ssh_opening
+from yk8s_tui.layers.firewall import api_opening, networks, opening, ssh_opening
 from yk8s_tui.layers.trampoline_verify import Frontend, judge
 from yk8s_tui.models.config import Config
+from yk8s_tui.models.networks import node_network
 from yk8s_tui.models.nodes import Inventory, Node
 from yk8s_tui.models.plan import Step
 from yk8s_tui.repository.secrets import SecretStore
@@ -146,3 +147,16 @@ def test_every_problem_of_a_frontend_is_named() -> None:
     for words in ("HAProxy", "inet yk8s", "keepalived", "wg0"):
         assert words in outcomes["fe1"].message
     assert outcomes["fe2"].result == "unreachable"
+
+
+def test_the_api_is_open_to_all_unless_limited_and_never_closed_to_nodes_pods_and_vpn(tmp_path: Path) -> None:
+    assert "sources" not in api_opening(context(tmp_path).config)
+    limited = context(tmp_path, api_allowed_sources=["203.0.113.0/24"], wireguard={"enabled": True}).config
+    rule = api_opening(limited)
+    assert rule["ports"] == [str(limited.kubernetes.api_port)]
+    assert set(rule["sources"]) == {
+        "203.0.113.0/24", str(node_network(limited)), str(limited.kubernetes.pod_cidr), "10.199.0.0/24",
+    }  # fmt: skip
+    assert k8s_variables.endpoint(context(tmp_path, api_allowed_sources=["203.0.113.0/24"]))["nftables_openings"][0][
+        "sources"
+    ]

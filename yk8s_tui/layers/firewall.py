@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Any
 
 from yk8s_tui.models.config import Config
+from yk8s_tui.models.networks import node_network
 
 
 def networks(given: Iterable[object]) -> list[str]:
@@ -37,3 +38,14 @@ def ssh_opening(config: Config, port: int = 22, also: Iterable[object] = ()) -> 
     """SSH as configured; `also` are sources that must not be shut out where sources are limited."""
     allowed = config.trampoline.ssh_allowed_sources
     return opening("SSH", port, sources=[*allowed, *also] if allowed else ())
+
+
+def api_opening(config: Config) -> dict[str, Any]:
+    """The API as configured; nodes, pods and the clients of the VPN reach it wherever sources are limited."""
+    kubernetes, wireguard = config.kubernetes, config.trampoline.wireguard
+    allowed = config.trampoline.api_allowed_sources
+    own: list[object] = [node_network(config), kubernetes.pod_cidr, kubernetes.pod_cidr_v6]
+    if wireguard.enabled:
+        own += [network for e in wireguard.endpoints for network in (e.network_v4, e.network_v6)]
+    sources = [*allowed, *(network for network in own if network)] if allowed else []
+    return opening("Kubernetes API", kubernetes.api_port, sources=sources)

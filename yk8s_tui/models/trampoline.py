@@ -89,6 +89,8 @@ class Trampoline(Section):
     """Who holds the VIP."""
     ssh_allowed_sources: tuple[Network, ...] = ()
     """Networks from which SSH is allowed; empty means from anywhere."""
+    api_allowed_sources: tuple[Network, ...] = ()
+    """Networks from which the Kubernetes API is reached, besides nodes and pods; empty means from anywhere."""
     published_ports: tuple[PublishedPort, ...] = ()
     """Frontend ports that lead to node ports."""
     firewall_rules: tuple[FirewallRule, ...] = ()
