@@ -1,13 +1,17 @@
 """Looks for secrets where none may be: every secret that a test's cluster generated is a unique canary.
 
-A sampler reads the arguments of every process of this machine (lab hosts included) while the suite runs. `Sweep` searches
-journals, artifacts, logs and the git repository of a cluster, plainly and in base64 at every alignment.
+A sampler reads the arguments of every process of this machine (lab hosts included) while the suite runs. `Sweep`
+searches journals, artifacts, the objects of the git repository and the logs of hosts, plainly and in base64 at every
+alignment. What no file on this machine has (bootstrap tokens, certificate keys) is searched by its pattern.
 """
 
 from __future__ import annotations
 
 import base64
 import os
+import re
+import subprocess
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,8 +20,17 @@ from pathlib import Path
 SHORTEST = 8
 """Shorter values would be found by chance."""
 
-SKIPPED = ("secrets", "state/lab")
-"""Where secrets belong, and the file systems of lab hosts."""
+SKIPPED = ("secrets", "state/lab", ".git/objects")
+"""Where secrets belong, the file systems of lab hosts, and what git has compressed (see `Sweep.git`)."""
+
+TOKEN = re.compile(rb"(?<![\w.-])[a-z0-9]{6}\.(?=[0-9.]*[a-z])(?=[a-z]*[0-9])[a-z0-9]{16}(?![\w.-])")
+"""A whole bootstrap token; its id alone is no secret."""
+CERTIFICATE_KEY = re.compile(rb"(?i)certificate[-_ ]?key[^0-9a-z]{1,12}[0-9a-f]{64}(?![0-9a-f])")
+PATTERNS = (("bootstrap token", TOKEN), ("certificate key", CERTIFICATE_KEY))
+
+LOGS = "journalctl --all --no-pager --output=export --output-fields=MESSAGE,_CMDLINE; \
+find /var/log -path /var/log/journal -prune -o -type f -exec cat {} +"
+"""Shell command that writes everything a host has logged."""
 
 
 def encodings(value: bytes) -> Iterator[tuple[str, bytes]]:
@@ -53,9 +66,10 @@ class Sweep:
         for name, form, needle in self._needles:
             if needle in content:
                 self.findings.append(f"{where}: {name} ({form})")
+        self.findings += [f"{where}: a {what}" for what, pattern in PATTERNS if pattern.search(content)]
 
     def tree(self, root: Path) -> None:
-        """Search every file of a cluster repository but for its secrets."""
+        """Search every file of a cluster repository but for its secrets, and what git has or would take."""
         for folder, folders, files in os.walk(root):
             relative = Path(folder).relative_to(root).as_posix()
             folders[:] = [f for f in folders if f"{relative}/{f}".removeprefix("./") not in SKIPPED]
@@ -63,6 +77,28 @@ class Sweep:
                 path = Path(folder) / name
                 if path.is_file() and not path.is_symlink():
                     self.data(str(path.relative_to(root)), path.read_bytes())
+        if (root / ".git").is_dir():
+            self.data("git", git_objects(root))
+
+
+def git_objects(root: Path) -> bytes:
+    """Every object of the repository, and those that `git add --all` would make; nothing of the repository changes."""
+    with tempfile.TemporaryDirectory(prefix="objects-") as folder:
+        own = {
+            "GIT_OBJECT_DIRECTORY": folder,
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(root / ".git/objects"),
+            "GIT_INDEX_FILE": f"{folder}/index",
+        }
+        git = ["git", "-c", "safe.directory=*", "-c", "core.looseCompression=0", "-C", str(root)]
+        subprocess.run([*git, "add", "--all"], env={**os.environ, **own}, check=True, capture_output=True)
+        words = [*git, "cat-file", "--batch-all-objects", "--batch"]
+        return subprocess.run(words, env={**os.environ, **own}, check=True, capture_output=True).stdout
+
+
+SECRET_LINE = re.compile(
+    rb"^[\s-]*\"?(?:client-key-data|token|password|secret|key|PrivateKey|PresharedKey)\"?\s*[:=]\s*\"?([^\s\"]+)\"?\s*$",
+    re.MULTILINE | re.IGNORECASE,
+)
 
 
 def secrets_of(root: Path) -> dict[str, bytes]:
@@ -70,19 +106,35 @@ def secrets_of(root: Path) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     folder = root / "secrets"
     for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
-        if not path.is_file() or path.suffix == ".pub":
-            continue
-        name = str(path.relative_to(folder))
-        content = path.read_bytes().strip()
-        if b"PRIVATE KEY-----" in content:
-            body = [line for line in content.splitlines() if line and not line.startswith(b"-----")]
-            found[name] = max(body, key=len)
-        elif b"\n" not in content:
-            found[name] = content
-        else:
-            lines = (line.partition(b"=")[2].strip() for line in content.splitlines() if line.startswith(b"PrivateKey"))
-            found.update({name: key for key in lines if key})
+        if path.is_file() and path.suffix != ".pub":
+            name = str(path.relative_to(folder))
+            parts = list(dict.fromkeys(secret_parts(path.read_bytes().strip())))
+            found |= {name if len(parts) == 1 else f"{name} #{i}": part for i, part in enumerate(parts, 1)}
     return found
+
+
+def secret_parts(content: bytes) -> Iterator[bytes]:
+    """What is secret in the content of a file in `secrets/`."""
+    if b"PRIVATE KEY-----" in content:
+        yield from key_lines(content)
+        return
+    if b"\n" not in content:
+        yield content
+        return
+    for match in SECRET_LINE.finditer(content):
+        yield match[1]
+        try:
+            decoded = base64.b64decode(match[1], validate=True)
+        except ValueError:
+            continue
+        if b"PRIVATE KEY-----" in decoded:
+            yield from key_lines(decoded)
+
+
+def key_lines(pem: bytes) -> list[bytes]:
+    """Lines of a PEM file that have private parts: those of a long key begin in its middle."""
+    lines = [x for x in pem.splitlines() if len(x) >= 40 and not x.startswith((b"-----", b"b3BlbnNzaC1rZXktdjE"))]
+    return lines if len(lines) <= 4 else lines[len(lines) // 2 :][:2]
 
 
 class ArgumentSampler:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,12 +14,11 @@ CLUSTERS = pytest.StashKey[list[tuple[Path, Sweep]]]()
 
 
 @pytest.fixture(autouse=True)
-def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the operator's list of clusters, or follows their environment."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     monkeypatch.delenv("YK8S_CLUSTER", raising=False)
     monkeypatch.delenv("K8S_CUSTOM_STAGE_USAGE", raising=False)
-    yield
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,10 +28,12 @@ def pytest_configure(config: pytest.Config) -> None:
     sampler.start()
 
 
-def sweep_cluster(config: pytest.Config, root: Path) -> None:
-    """Search a cluster repository for its own secrets; called before a test removes it."""
+def sweep_cluster(config: pytest.Config, root: Path, logs: Mapping[str, bytes] | None = None) -> None:
+    """Search a cluster repository and what its hosts logged for its own secrets; called before a test removes it."""
     sweep = Sweep(secrets_of(root))
     sweep.tree(root)
+    for host, content in (logs or {}).items():
+        sweep.data(f"logs of {host}", content)
     config.stash[CLUSTERS].append((root, sweep))
 
 

@@ -20,6 +20,7 @@ from typing import IO, Any
 
 import pytest
 
+from tests.canaries import LOGS
 from yk8s_tui import paths
 from yk8s_tui.backends import lab_system
 from yk8s_tui.backends.base import HarbourEvent
@@ -41,9 +42,7 @@ def missing() -> str:
     if os.geteuid() != 0:
         return "root (lab hosts are made as root)"
     lacking = missing_programs("bookworm")
-    return (
-        f"{', '.join(lacking)} (apt-get install {' '.join(sorted(set(lacking.values())))})" if lacking else ""
-    )
+    return f"{', '.join(lacking)} (apt-get install {' '.join(sorted(set(lacking.values())))})" if lacking else ""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -88,15 +87,23 @@ class LabCluster:
             raise AssertionError(f"{node}: {words} ended with {done.returncode}\n{done.stdout}{done.stderr}")
         return done
 
-    def cli(
-        self, *arguments: str, timeout: float = 600, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
+    def cli(self, *arguments: str, timeout: float = 600, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run `yk8s-tui` on this cluster; its exit code is the caller's to judge."""
         return subprocess.run(
             [sys.executable, "-m", "yk8s_tui", "--cluster", str(self.root), *arguments],
             capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL,
             env={**os.environ, **environment},
         )  # fmt: skip
+
+    def logs(self) -> dict[str, bytes]:
+        """Everything each running host has logged: its journal, and the files of /var/log."""
+        hosts = [h for n in self.inventory.nodes if (h := self.harbour.host(n.name)).init]
+        return {
+            host.name: subprocess.run(
+                host.command(["sh", "-c", LOGS]), capture_output=True, timeout=120, stdin=subprocess.DEVNULL
+            ).stdout
+            for host in hosts
+        }
 
     def up(self) -> list[HarbourEvent]:
         async def work() -> list[HarbourEvent]:
@@ -152,9 +159,7 @@ class Labs:
         self.reserved: list[IO[str]] = []
         self.sweep_stale()
 
-    def make(
-        self, settings: Mapping[str, Any] | None = None, *, fresh: bool = False, start: bool = True
-    ) -> LabCluster:
+    def make(self, settings: Mapping[str, Any] | None = None, *, fresh: bool = False, start: bool = True) -> LabCluster:
         """A lab of this layout; the same one again for the same settings, unless a fresh one is asked for.
 
         Settings are dotted keys as in `config.toml`, for example `{"harbour.lab.workers": 1}`.
@@ -191,16 +196,15 @@ class Labs:
                 LabCluster(Repository(root), LabHarbour(root)).destroy()
                 shutil.rmtree(owner.parent)
 
-    def close(self, sweep: Callable[[Path], None]) -> list[str]:
+    def close(self, sweep: Callable[[LabCluster], None]) -> list[str]:
         """Destroy all of them; returns what went wrong, after having tried every one."""
         wrong = []
         for cluster in self.clusters.values():
-            try:
-                sweep(cluster.root)
-                cluster.destroy()
-                shutil.rmtree(cluster.root.parent)
-            except Exception as error:
-                wrong.append(f"{cluster.root}: {error}")
+            for work in (sweep, LabCluster.destroy, lambda made: shutil.rmtree(made.root.parent)):
+                try:
+                    work(cluster)
+                except Exception as error:
+                    wrong.append(f"{cluster.root}: {error}")
         self.clusters.clear()
         for handle in self.reserved:
             handle.close()
@@ -224,7 +228,7 @@ def make_lab(request: pytest.FixtureRequest) -> Iterator[MakeLab]:
             patch.delenv("XDG_STATE_HOME", raising=False)
             stash[LABS] = Labs()
     yield stash[LABS].make
-    wrong = stash[LABS].close(lambda root: sweep_cluster(request.config, root))
+    wrong = stash[LABS].close(lambda made: sweep_cluster(request.config, made.root, made.logs()))
     assert not wrong, "\n".join(wrong)
 
 
