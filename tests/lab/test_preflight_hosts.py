@@ -300,6 +300,6 @@ async def test_a_host_that_is_off(cluster: LabCluster) -> None:
         gateway = inventory(cluster).node("w1").address.rpartition(".")[0] + ".1"
         cluster.exec("w1", f"ip route replace default via {gateway}", check=False)
     assert told.returncode == 5
-    found = [f for f in json.loads(told.stdout) if f["node"] == "w1"]
+    found = [f for f in json.loads(told.stdout)["findings"] if f["node"] == "w1"]
     assert [(f["id"], f["verdict"]) for f in found] == [("ssh.reachable", "fail")]
-    assert {f["node"] for f in json.loads(told.stdout) if f["id"] == "net.pairs"} == {"fe1", "fe2", "cp1"}
+    assert {f["node"] for f in json.loads(told.stdout)["findings"] if f["id"] == "net.pairs"} == {"fe1", "fe2", "cp1"}

@@ -120,7 +120,7 @@ def test_commands(
     assert main(["bundle", "verify"]) == 0
     capsys.readouterr()
     assert main(["bundle", "list", "--json"]) == 0
-    listed = json.loads(capsys.readouterr().out)
+    listed = json.loads(capsys.readouterr().out)["bundles"]
     assert [(b["version"], b["missing"]) for b in listed] == [("1.36.3", [])]
     (tmp_path / "bundles/v1.36.3/bin/ctr").write_text("other")
     assert main(["bundle", "verify", "1.36.3"]) == 1

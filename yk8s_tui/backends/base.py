@@ -18,7 +18,8 @@ class ResourceChange(Section):
     kind: str
     """For example `lab host`, `server`, `network`."""
     name: str
-    action: Literal["create", "start", "change", "delete", "keep"]
+    action: Literal["create", "start", "change", "delete", "keep", "leave"]
+    """`keep`: it is as it should be; `leave`: it is not configured any more, and stays until somebody destroys it."""
     reason: str
     """Why, in words."""
     destroys: str = ""
@@ -34,8 +35,13 @@ class HarbourPlan(Section):
 
     @property
     def effective(self) -> tuple[ResourceChange, ...]:
-        """The changes that are not `keep`."""
-        return tuple(c for c in self.changes if c.action != "keep")
+        """The changes that do something."""
+        return tuple(c for c in self.changes if c.action not in ("keep", "leave"))
+
+    @property
+    def left(self) -> tuple[ResourceChange, ...]:
+        """What is there beyond the configuration, and is left alone."""
+        return tuple(c for c in self.changes if c.action == "leave")
 
 
 class HarbourEvent(Section):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 import tarfile
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from yk8s_tui import paths
 from yk8s_tui.errors import Yk8sError
@@ -58,7 +60,8 @@ class Manifest(Section):
     """`bundle.toml`."""
 
     format: Literal[1]
-    kubernetes: str
+    kubernetes: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+    """Kubernetes version, X.Y.Z."""
     architecture: Architecture
     file: tuple[BundleFile, ...] = ()
 
@@ -104,7 +107,7 @@ class Bundle:
 
     def image(self, name: str) -> BundleFile | None:
         """The image whose repository ends in `name`, or None."""
-        return next((f for f in self.of_kind("image") if any(_image_name(r) == name for r in f.references)), None)
+        return next((f for f in self.of_kind("image") if name in _image_names(f)), None)
 
     def local(self, file: BundleFile) -> Path:
         """Where a file of the bundle lies on this machine."""
@@ -112,9 +115,7 @@ class Bundle:
 
     def missing(self) -> tuple[str, ...]:
         """What kubeadm needs and the bundle does not name."""
-        names = [f"bin/{name}" for name in REQUIRED_BINARIES if self.binary(name) is None]
-        names += [f"image {name}" for name in REQUIRED_IMAGES if self.image(name) is None]
-        return tuple(names)
+        return lacking(self.files)
 
     def verify(self) -> tuple[str, ...]:
         """Every file that is missing, altered or not listed, and what is incomplete; empty when all is well."""
@@ -215,8 +216,17 @@ def _member(tar: tarfile.TarFile, name: str) -> Any:
     return stream
 
 
-def _image_name(reference: str) -> str:
-    return reference.rpartition("/")[2].partition("@")[0].partition(":")[0]
+def _image_names(file: BundleFile) -> set[str]:
+    return {reference.rpartition("/")[2].partition("@")[0].partition(":")[0] for reference in file.references}
+
+
+def lacking(files: Iterable[BundleFile]) -> tuple[str, ...]:
+    """What kubeadm needs and is not among these files."""
+    there = list(files)
+    binaries = {file.name for file in there if file.kind == "binary"}
+    images = {name for file in there if file.kind == "image" for name in _image_names(file)}
+    names = [f"bin/{name}" for name in REQUIRED_BINARIES if name not in binaries]
+    return tuple(names + [f"image {name}" for name in REQUIRED_IMAGES if name not in images])
 
 
 def _read_manifest(root: Path) -> Manifest:
@@ -249,8 +259,9 @@ def create(
 ) -> Bundle:
     """Make a bundle from files at hand: `bin/`, `images/`, `charts/`, `manifests/` below `source`.
 
-    The manifest is written last, so an interrupted run leaves no bundle. Raises `BundleError` when
-    something kubeadm needs is missing; everything that is missing is named at once.
+    Nothing is copied before everything that kubeadm needs is there; else `BundleError` names all that is
+    missing. The manifest of an earlier bundle goes first and the new one comes last, so an interrupted run
+    leaves no bundle.
     """
     from yk8s_tui.repository.atomic import write_atomic
 
@@ -261,35 +272,37 @@ def create(
             where=str(source),
             hint="put them into bin/, images/, charts/, manifests/",
         )
-    entries = [_add(folder, path, target, note) for folder, path in found]
-    manifest = Manifest(format=FORMAT, kubernetes=version, architecture=architecture, file=tuple(entries))
-    probe = Bundle.__new__(Bundle)
-    probe.root, probe.manifest = target, manifest
-    if absent := probe.missing():
+    entries = [_entry(folder, path) for folder, path in found]
+    if absent := lacking(entries):
         raise BundleError(
             f"is not complete: {', '.join(absent)}",
             where=str(source),
             hint="add them and run the command again",
         )
+    manifest = Manifest(format=FORMAT, kubernetes=version, architecture=architecture, file=tuple(entries))
+    (target / MANIFEST).unlink(missing_ok=True)
+    for entry, (_, path) in zip(entries, found, strict=True):
+        _copy(entry, path, target / entry.path)
+        note(entry.path)
     write_atomic(target / MANIFEST, render(manifest))
     return Bundle(target)
 
 
-def _add(folder: str, path: Path, target: Path, note: Callable[[str], None]) -> BundleFile:
-    import os
-    import shutil
-
-    destination = target / folder / path.name
-    digest = sha256_of(path)
+def _entry(folder: str, path: Path) -> BundleFile:
     references = image_references(path) if folder == "images" else ()
-    if not (destination.is_file() and sha256_of(destination) == digest):
+    return BundleFile(path=f"{folder}/{path.name}", sha256=sha256_of(path), kind=KINDS[folder], references=references)
+
+
+def _copy(entry: BundleFile, path: Path, destination: Path) -> None:
+    """Copy a file unless it is there already; `BundleError` when it changed since its digest was taken."""
+    if not (destination.is_file() and sha256_of(destination) == entry.sha256):
         destination.parent.mkdir(parents=True, exist_ok=True)
         partial = destination.with_name(f".{destination.name}.partial")
         shutil.copyfile(path, partial)
-        partial.chmod(0o755 if folder == "bin" else 0o644)
+        if sha256_of(partial) != entry.sha256:
+            raise BundleError("changed while it was copied", where=str(path), hint="run the command again")
+        partial.chmod(0o755 if entry.kind == "binary" else 0o644)
         os.replace(partial, destination)
-    note(f"{folder}/{path.name}")
-    return BundleFile(path=f"{folder}/{path.name}", sha256=digest, kind=KINDS[folder], references=references)
 
 
 def render(manifest: Manifest) -> str:

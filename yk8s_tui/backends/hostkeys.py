@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from yk8s_tui.backends.ssh_process import HostKeyError
-from yk8s_tui.errors import UnreachableError
+from yk8s_tui.errors import UnreachableError, Yk8sError
 from yk8s_tui.models.base import Section
 from yk8s_tui.models.nodes import Node
 from yk8s_tui.repository.atomic import write_atomic
@@ -123,15 +123,23 @@ async def _scan(name: str, host: str, port: int, connector: Any, tunnel: Any) ->
     )
     keys = tuple(HostKey(**answer) for answer in answers if isinstance(answer, dict))
     if not keys:
-        first = next(a for a in answers if a is not None)
-        if not isinstance(first, UnreachableError):
-            raise first  # type: ignore[misc]
-        return ScannedHost(name=name, host=host, port=port, state="unreachable", error=str(first))
+        return ScannedHost(name=name, host=host, port=port, state="unreachable", error=_no_keys(answers))
     pinned = pinned_keys(connector.known_hosts, host, port)
     state: State = "new" if not pinned else "changed"
     if pinned and {key.fingerprint for key in keys} & set(pinned):
         state = "pinned"
     return ScannedHost(name=name, host=host, port=port, keys=keys, state=state, pinned=pinned)
+
+
+def _no_keys(answers: Iterable[object]) -> str:
+    """Why there are no keys, in words; what went wrong with one host is no reason to forget the others."""
+    first = next((answer for answer in answers if answer is not None), None)
+    if first is None:
+        kinds = ", ".join(kind for group in ALGORITHMS for kind in group)
+        return f"it has no host key of a kind that is used here ({kinds}); make one with `ssh-keygen -A`"
+    if isinstance(first, Yk8sError):
+        return str(first)
+    return f"its answer was not understood: {type(first).__name__}: {first}"
 
 
 def pinned_keys(known_hosts: Path, host: str, port: int) -> tuple[str, ...]:

@@ -63,26 +63,22 @@ class LabHarbour:
         return lab_inventory(config, self.root)
 
     async def plan(self, config: Config) -> HarbourPlan:
-        """What is to be made, started or removed so that the lab is as configured."""
+        """What is to be made or started so that the lab is as configured; surplus hosts are left alone."""
         state, inventory = self.state, await self.inventory(config)
         lab = config.harbour.lab
         hosts = [_host_change(state.host(node.name), node.address, lab.image) for node in inventory.nodes]
-        changes = [
-            _change(NETWORK, bridge_name(state.tag), _bridged(state), "create", f"{lab.subnet} is not up")
-        ]
-        if any(_is_made(change, state, lab.image) for change in hosts):
+        changes = [_change(NETWORK, bridge_name(state.tag), _bridged(state), "create", f"{lab.subnet} is not up")]
+        if any(_is_made(change, state) for change in hosts):
             built = bool(lab_base.base_id(lab_base.base_path(lab.image)))
-            changes.insert(
-                0, _change(BASE, lab.image, built, "create", "not built yet: about a minute, once")
-            )
+            changes.insert(0, _change(BASE, lab.image, built, "create", "not built yet: about a minute, once"))
         changes += hosts
         wanted = set(inventory.names)
         for host in state.hosts():
             if host.name not in wanted:
                 changes.append(
                     ResourceChange(
-                        kind=HOST, name=host.name, action="delete", reason="not in the configuration",
-                        destroys=f"everything on {host.name}", id=host.machine,
+                        kind=HOST, name=host.name, action="leave",
+                        reason="not configured any more; it stays until the lab is destroyed", id=host.machine,
                     )
                 )  # fmt: skip
         return HarbourPlan(changes=tuple(changes))
@@ -96,7 +92,7 @@ class LabHarbour:
         async with state.hold():
             await lab_network.refuse_clash(state.tag, subnet, owners())
             state.save()
-            making = any(_is_made(c, state, lab.image) for c in plan.effective)
+            making = any(_is_made(c, state) for c in plan.effective)
             async for event in _base(lab.image) if making else _nothing():
                 yield event
             for text in lab_network.raise_sysctls():
@@ -107,12 +103,8 @@ class LabHarbour:
 
             async def up(change: ResourceChange) -> str:
                 host = state.host(change.name)
-                if change.action == "delete":
-                    return await self._remove(host)
                 node = inventory.node(change.name)
-                if change.action == "change":
-                    await host.stop()
-                if _is_made(change, state, lab.image):
+                if _is_made(change, state):
                     await host.remove()
                     await host.make(node, lab.image, lab_base.base_path(lab.image))
                 pin_host_keys(self.root, {node.address: host.key})
@@ -159,9 +151,7 @@ class LabHarbour:
         if state.exists or _bridged(state):
             bridge = bridge_name(state.tag)
             changes.append(
-                ResourceChange(
-                    kind=NETWORK, name=bridge, action="delete", reason="the lab is destroyed", id=bridge
-                )
+                ResourceChange(kind=NETWORK, name=bridge, action="delete", reason="the lab is destroyed", id=bridge)
             )
         return HarbourPlan(changes=tuple(changes))
 
@@ -201,12 +191,11 @@ def _bridged(state: LabState) -> bool:
     return Path("/sys/class/net", bridge_name(state.tag)).exists()
 
 
-def _is_made(change: ResourceChange, state: LabState, image: str) -> bool:
+def _is_made(change: ResourceChange, state: LabState) -> bool:
     """Whether this change makes a host anew, and so needs the base image."""
-    if change.kind != HOST or change.action in {"delete", "keep"}:
+    if change.kind != HOST or change.action not in {"create", "start", "change"}:
         return False
-    record = state.host(change.name).record
-    return not record or (change.action == "change" and record["image"] != image)
+    return change.action == "change" or not state.host(change.name).record
 
 
 def _change(kind: str, name: str, there: bool, action: str, reason: str) -> ResourceChange:
@@ -225,7 +214,7 @@ def _host_change(host: LabHost, address: str, image: str) -> ResourceChange:
         destroys = f"everything on {host.name}: it is made again"
     elif record.get("address", address) != address:
         action, reason = "change", f"its address changes from {record['address']} to {address}"
-        destroys = f"the Kubernetes node {host.name}: nodes cannot change their address"
+        destroys = f"everything on {host.name}: Kubernetes nodes cannot change their address, so it is made again"
     elif not host.supervisor:
         action, reason = "start", "is not running"
     return ResourceChange.model_validate(
@@ -276,9 +265,7 @@ async def _all_at_once(
         try:
             text = await work(change)
         except (Yk8sError, OSError) as error:
-            failures.append(
-                error if isinstance(error, Yk8sError) else Yk8sError(str(error), where=change.name)
-            )
+            failures.append(error if isinstance(error, Yk8sError) else Yk8sError(str(error), where=change.name))
             queue.put_nowait(HarbourEvent(resource=change.name, state="failed", text=str(error)))
         else:
             queue.put_nowait(HarbourEvent(resource=change.name, state="done", text=text))

@@ -91,9 +91,7 @@ def remove_tree(path: Path) -> None:
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     for line in mounts:
         if Path(line.split()[4]).is_relative_to(path):
-            raise Yk8sError(
-                "something is mounted below it", where=str(path), hint=f"umount {line.split()[4]}"
-            )
+            raise Yk8sError("something is mounted below it", where=str(path), hint=f"umount {line.split()[4]}")
     shutil.rmtree(path)
 
 

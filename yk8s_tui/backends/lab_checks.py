@@ -116,9 +116,7 @@ async def check_machine(config: Config, state: LabState) -> tuple[HarbourFinding
 async def _forwarding() -> HarbourFinding:
     chain = await lab_network.drops_forwarded()
     if not chain:
-        return HarbourFinding(
-            id="lab.forward", verdict="pass", text="this machine's firewall lets hosts reach out"
-        )
+        return HarbourFinding(id="lab.forward", verdict="pass", text="this machine's firewall lets hosts reach out")
     return HarbourFinding(
         id="lab.forward",
         verdict="warn",

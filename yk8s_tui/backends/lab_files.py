@@ -100,9 +100,7 @@ def copy_package_sources(upper: Path, image: str, mirror: str) -> None:
 
 def machine_release() -> str:
     """`bookworm` and the like on Debian; empty on anything else."""
-    values = dict(
-        line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line
-    )
+    values = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
     return values.get("VERSION_CODENAME", "") if values.get("ID") == "debian" else ""
 
 
@@ -112,8 +110,7 @@ def debian_sources(image: str, mirror: str) -> str:
     keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
     parts = ((mirror, f"{image} {image}-updates"), (security, f"{image}-security"))
     return "\n".join(
-        f"Types: deb\nURIs: {uri}\nSuites: {suites}\nComponents: main\nSigned-By: {keyring}\n"
-        for uri, suites in parts
+        f"Types: deb\nURIs: {uri}\nSuites: {suites}\nComponents: main\nSigned-By: {keyring}\n" for uri, suites in parts
     )
 
 

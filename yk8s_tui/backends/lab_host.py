@@ -188,9 +188,7 @@ class LabHost:
         said = "no answer"
         while asyncio.get_running_loop().time() < deadline:
             if not self.supervisor:
-                raise Yk8sError(
-                    f"{self.name} ended while starting", where=str(self.console), why=self._last_words()
-                )
+                raise Yk8sError(f"{self.name} ended while starting", where=str(self.console), why=self._last_words())
             try:
                 banner = await asyncio.wait_for(_banner(address), 5)
                 if banner.startswith(b"SSH-"):

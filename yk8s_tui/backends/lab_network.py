@@ -57,10 +57,20 @@ async def raise_network(tag: str, subnet: IPv4Network) -> None:
     bridge, table = bridge_name(tag), table_name(tag)
     if not Path("/sys/class/net", bridge).exists():
         await run("ip", "link", "add", bridge, "type", "bridge", "forward_delay", "0")
-    await run("ip", "address", "replace", f"{gateway_of(subnet)}/{subnet.prefixlen}", "dev", bridge)
+    gateway = f"{gateway_of(subnet)}/{subnet.prefixlen}"
+    await run("ip", "address", "replace", gateway, "dev", bridge)
+    for former in await _addresses(bridge):
+        if former != gateway:
+            await run("ip", "address", "delete", former, "dev", bridge)
     await run("ip", "link", "set", bridge, "up")
     rules = RULES.format(table=table, subnet=subnet, bridge=bridge)
     await run("nft", "-f", "-", stdin=f"table ip {table}\ndelete table ip {table}\n{rules}")
+
+
+async def _addresses(bridge: str) -> list[str]:
+    """The IPv4 addresses of a bridge; more than one when the lab had another subnet before."""
+    links = json.loads(await run("ip", "-json", "-4", "address", "show", "dev", bridge))
+    return [f"{a['local']}/{a['prefixlen']}" for link in links for a in link.get("addr_info", ())]
 
 
 async def attach(tag: str, interfaces: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ from yk8s_tui import paths
 from yk8s_tui.backends.lab_host import LabHost
 from yk8s_tui.backends.lab_names import KEY, bridge_name, tag_of
 from yk8s_tui.backends.lab_system import file_lock, read_json, run, write_json
+from yk8s_tui.backends.registry import STATE, damaged_state
 from yk8s_tui.errors import Yk8sError
 from yk8s_tui.repository.atomic import write_atomic
 
@@ -84,14 +85,19 @@ class LabState:
 
 def state_file(root: Path) -> Path:
     """Where a harbour keeps the ids of what it created."""
-    return root / "state" / "harbour.json"
+    return root / STATE
 
 
 def load_state(root: Path) -> LabState:
     """The lab of this repository: as written down (also when it was moved), else a new one."""
     root = root.resolve()
-    saved = read_json(state_file(root))
+    try:
+        saved = read_json(state_file(root))
+    except Yk8sError as error:
+        raise damaged_state(state_file(root), error.why or error.what) from error
     if saved.get("harbour") == "lab":
+        if not all(isinstance(saved.get(key), str) and saved[key] for key in ("tag", "id")):
+            raise damaged_state(state_file(root), "the lab's tag or id is missing")
         directory = Path(saved.get("directory") or labs_home() / saved["tag"])
         state = LabState(root, saved["tag"], saved["id"], directory)
         _refuse_copy(state)
@@ -116,7 +122,15 @@ def all_labs() -> Iterator[tuple[LabState, bool]]:
     for marker in sorted(labs_home().glob("*/lab.json")):
         owner = read_json(marker)
         state = LabState(Path(owner["repository"]), marker.parent.name, owner["id"], marker.parent)
-        yield state, read_json(state_file(state.root)).get("id") == state.id
+        yield state, _knows(state)
+
+
+def _knows(state: LabState) -> bool:
+    """Whether its repository still has this lab's id; one whose file is damaged may have it."""
+    try:
+        return read_json(state_file(state.root)).get("id") == state.id
+    except Yk8sError:
+        return True
 
 
 def owners() -> dict[str, str]:

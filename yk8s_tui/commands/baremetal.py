@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from yk8s_tui.commands.common import cluster_directory, print_json
+from yk8s_tui.commands.common import ask, cluster_directory, print_json
 from yk8s_tui.errors import ConsentError, ExitCode, UnreachableError, UsageError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def run_scan(args: argparse.Namespace) -> int:
     harbour, config = _open(args)
     found = asyncio.run(harbour.scan(config))
     if args.json:
-        print_json([host.model_dump(mode="json") for host in found.values()])
+        print_json({"hosts": [host.model_dump(mode="json") for host in found.values()]})
     else:
         print("\n".join(scan_lines(found)))
     bad = any(host.state in ("unreachable", "changed") for host in found.values())
@@ -95,8 +95,7 @@ def run_import(args: argparse.Namespace) -> int:
     from yk8s_tui.backends.node_sources import parse_nodes
     from yk8s_tui.repository.repository import Repository
 
-    text = sys.stdin.read() if args.file == "-" else Path(args.file).read_text(encoding="utf-8")
-    parsed = parse_nodes(text, resolve=resolve)
+    parsed = parse_nodes(_list_text(args.file), resolve=resolve)
     if args.json:
         print_json(parsed.model_dump(mode="json"))
     else:
@@ -113,6 +112,19 @@ def run_import(args: argparse.Namespace) -> int:
     if not args.json:
         print("\n".join([*changes, *left]) if changes else "the configuration has them all already")
     return ExitCode.DONE
+
+
+def _list_text(file: str) -> str:
+    """The text of the list; `-` is standard input. Raises `UsageError` when there is no text to be had."""
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        hint = "save it as UTF-8 text; a spreadsheet has to be exported as CSV"
+        raise UsageError("is not UTF-8 text", where=file, why=f"byte {error.start} is no text", hint=hint) from error
+    except OSError as error:
+        hint = "name a CSV, an Ansible inventory or an SSH configuration; - reads standard input"
+        raise UsageError("cannot be read", where=file, why=error.strerror or str(error), hint=hint) from error
 
 
 def merge(
@@ -196,7 +208,7 @@ def _confirm(yes: bool) -> None:
             hint="compare the fingerprints above with those on the consoles, then repeat with --yes",
         )
     print("Compare these fingerprints with what the machines' consoles show (ssh-keygen -lf FILE.pub).")
-    if input("Pin them? Type yes: ").strip().lower() != "yes":
+    if ask("Pin them? Type yes: ").strip().lower() != "yes":
         raise ConsentError("nothing was pinned")
 
 

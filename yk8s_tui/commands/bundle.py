@@ -35,9 +35,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     create.set_defaults(run=run_create)
     verify = verbs.add_parser("verify", help="check every file against its digest")
     verify.add_argument("bundle", nargs="*", metavar="VERSION|DIR", help="default: all bundles")
+    verify.add_argument("--json", action="store_true", help="machine-readable")
     verify.set_defaults(run=run_verify)
     listing = verbs.add_parser("list", help="the bundles on this machine")
-    listing.add_argument("--json", action="store_true")
+    listing.add_argument("--json", action="store_true", help="machine-readable")
     listing.set_defaults(run=run_list)
 
 
@@ -64,16 +65,15 @@ def run_create(args: argparse.Namespace) -> int:
 
 def run_verify(args: argparse.Namespace) -> int:
     """Check digests; exit code 1 when anything is wrong or there is no bundle."""
-    code = ExitCode.DONE
-    bundles = _chosen(args.bundle)
-    for bundle in bundles:
-        problems = bundle.verify()
+    checked = [(bundle, bundle.verify()) for bundle in _chosen(args.bundle)]
+    if args.json:
+        print_json({"bundles": [_row(bundle) | {"problems": list(problems)} for bundle, problems in checked]})
+    for bundle, problems in () if args.json else checked:
         mark = "✗" if problems else "✓"
         print(f"{mark} v{bundle.version} {bundle.architecture}, {len(bundle.files)} files: {bundle.root}")
         for problem in problems:
             print(f"  {problem}", file=sys.stderr)
-            code = ExitCode.FAILED
-    return code
+    return ExitCode.FAILED if any(problems for _, problems in checked) else ExitCode.DONE
 
 
 def run_list(args: argparse.Namespace) -> int:
@@ -83,7 +83,7 @@ def run_list(args: argparse.Namespace) -> int:
 
     bundles = available()
     if args.json:
-        print_json([_row(bundle) for bundle in bundles])
+        print_json({"bundles": [_row(bundle) for bundle in bundles]})
     elif not bundles:
         print(f"no bundles in {paths.bundle_home()}")
     for bundle in () if args.json else bundles:

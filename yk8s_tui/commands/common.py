@@ -8,12 +8,12 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from yk8s_tui import __version__
-from yk8s_tui.errors import ExitCode, Yk8sError
+from yk8s_tui.errors import CancelledError, ExitCode, Yk8sError
 
 
 class CommandModule(Protocol):
@@ -106,10 +106,24 @@ def report(error: Yk8sError) -> None:
     print(f"yk8s-tui: {error}", file=sys.stderr)
 
 
-def print_json(value: object) -> None:
-    """Write stable JSON on stdout."""
-    json.dump(value, sys.stdout, indent=2, sort_keys=True, default=str)
+FORMAT = 1
+"""Of what `--json` prints: keys are added without a new number, but none is removed or gets another meaning."""
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """Write stable JSON on stdout, with its format; docs/reference/json.md describes it."""
+    json.dump({"format": FORMAT, **value}, sys.stdout, indent=2, sort_keys=True, default=str)
     print()
+
+
+def ask(question: str) -> str:
+    """What the operator answers; the end of input (Ctrl-D) cancels."""
+    print(question, end="", file=sys.stderr, flush=True)
+    try:
+        return input()
+    except EOFError:
+        print(file=sys.stderr)
+        raise CancelledError("nothing was changed") from None
 
 
 def cluster_directory(args: argparse.Namespace) -> Path:

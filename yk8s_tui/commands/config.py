@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,8 @@ def _schema(args: argparse.Namespace) -> int:
     if args.markdown:
         sys.stdout.write(reference.markdown())
     else:
-        print_json(reference.json_schema())
+        json.dump(reference.json_schema(), sys.stdout, indent=2, sort_keys=True, default=str)
+        print()
     return ExitCode.DONE
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from typing import TYPE_CHECKING
 
 from yk8s_tui.commands.common import cluster_directory
@@ -33,9 +34,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _destroy(repository: Repository, confirmed: str | None) -> int:
-    from yk8s_tui.backends.registry import harbour_for
+    from yk8s_tui.backends.registry import config_for_removal, harbour_for
 
-    config = repository.load()
+    config, note = config_for_removal(repository.root)
+    if note:
+        print(f"yk8s-tui: {note}", file=sys.stderr)
     harbour = harbour_for(config, repository.root)
     plan = await harbour.destroy_plan(config)
     if not plan.effective:

@@ -45,9 +45,7 @@ def run_kubeconfig(args: argparse.Namespace) -> int:
         raise Yk8sError("there is no kubeconfig yet", where=str(path), hint=hint)
     left = days_left(path, config)
     if args.json:
-        print_json(
-            {"path": str(path), "server": f"https://{kubeadm.endpoint(config)}", "days_left": round(left, 2)}
-        )
+        print_json({"path": str(path), "server": f"https://{kubeadm.endpoint(config)}", "days_left": round(left, 2)})
     elif args.path:
         print(path)
     else:
@@ -67,8 +65,6 @@ async def _renew(repository: Repository) -> Path:
     inventory = await harbour_for(config, repository.root).inventory(config)
     if not inventory.control_planes:
         raise Yk8sError("there is no control plane node", where=str(repository.root))
-    async with SshPool(
-        inventory, known_hosts=repository.known_hosts, secrets_dir=repository.secrets_dir
-    ) as ssh:
+    async with SshPool(inventory, known_hosts=repository.known_hosts, secrets_dir=repository.secrets_dir) as ssh:
         text = await make_text(ssh, config, inventory, inventory.control_planes[0].name)
     return store(repository.secrets_dir, text)

@@ -7,7 +7,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yk8s_tui.commands.common import cluster_directory
+from yk8s_tui.commands.common import cluster_directory, print_json
 from yk8s_tui.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -20,21 +20,15 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     plan = commands.add_parser("plan", help="show what would be done")
     add_selection(plan)
     plan.add_argument("--json", action="store_true", help="the whole plan as JSON")
-    plan.add_argument(
-        "--diff", action="store_true", help="what changed in the configuration since the last run"
-    )
+    plan.add_argument("--diff", action="store_true", help="what changed in the configuration since the last run")
     plan.add_argument("--out", metavar="FILE", type=Path, help="save the plan, for `apply --plan FILE`")
     plan.set_defaults(run=run)
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
     """The options that narrow a plan."""
-    parser.add_argument(
-        "--layer", action="append", default=[], metavar="L", help="only this layer (repeatable)"
-    )
-    parser.add_argument(
-        "--limit", action="append", default=[], metavar="NODE", help="only this node (repeatable)"
-    )
+    parser.add_argument("--layer", action="append", default=[], metavar="L", help="only this layer (repeatable)")
+    parser.add_argument("--limit", action="append", default=[], metavar="NODE", help="only this node (repeatable)")
     parser.add_argument("--full", action="store_true", help="run unchanged steps, too")
 
 
@@ -49,14 +43,11 @@ def run(args: argparse.Namespace) -> int:
     if args.out:
         write_atomic(args.out, plan.model_dump_json(indent=2))
     if args.json:
-        print(plan.model_dump_json(indent=2))
+        print_json({"hash": plan.hash, **plan.model_dump(mode="json")})
         return ExitCode.DONE
     print("\n".join(plan_lines(plan)))
     if args.diff:
-        print(
-            "\n".join(configuration_diff(repository))
-            or "the configuration has not changed since the last run"
-        )
+        print("\n".join(configuration_diff(repository)) or "the configuration has not changed since the last run")
     return ExitCode.DONE
 
 
@@ -74,9 +65,7 @@ def plan_lines(plan: Plan) -> list[str]:
         nodes = " ".join(planned.nodes) if planned.decision == "run" else ""
         lines.append(f"  {mark} {planned.step.title}  {nodes}  ({planned.reason})".replace("    (", "  ("))
         if planned.decision == "run":
-            lines += [
-                f"      {c.symbol} {c.text}{f'  [{c.node}]' if c.node else ''}" for c in planned.step.changes
-            ]
+            lines += [f"      {c.symbol} {c.text}{f'  [{c.node}]' if c.node else ''}" for c in planned.step.changes]
     lines += [f"missing: {m.name}; looked in {', '.join(m.looked_in)}" for m in plan.missing]
     if not plan.consents:
         lines.append("Nothing is destroyed.")
@@ -99,7 +88,5 @@ def configuration_diff(repository: Repository) -> list[str]:
     )
     before = previous.read_text().splitlines() if previous else []
     return list(
-        difflib.unified_diff(
-            before, repository.config_text().splitlines(), "last run", "now", lineterm="", n=1
-        )
+        difflib.unified_diff(before, repository.config_text().splitlines(), "last run", "now", lineterm="", n=1)
     )

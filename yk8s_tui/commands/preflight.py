@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     waivers = parse_waivers(args.waive)
     findings = asyncio.run(_collect(args, waivers))
     if args.json:
-        print_json([found.model_dump(mode="json") for found in findings])
+        print_json({"findings": [found.model_dump(mode="json") for found in findings]})
     else:
         shown = findings if args.all else [f for f in findings if f.verdict != "pass"]
         print("\n".join([*finding_lines(shown), summary(findings)]))
@@ -85,7 +85,7 @@ def list_checks(*, as_json: bool) -> int:
     from yk8s_tui.preflight.checks import ALL
 
     if as_json:
-        print_json([{"id": c.id, "title": c.title, "severity": c.severity, "scope": c.scope} for c in ALL])
+        print_json({"checks": [{"id": c.id, "title": c.title, "severity": c.severity, "scope": c.scope} for c in ALL]})
     else:
         for check in ALL:
             print(f"{check.id:<24} {check.severity:<6} {check.scope:<9} {check.title}")
@@ -120,8 +120,8 @@ def _group_lines(found_alike: list[Finding]) -> list[str]:
     if first.waived_reason:
         lines.append(f"    waived: {first.waived_reason}")
     if len({found.measured for found in members}) == 1:
-        where = f"{nodes}: " if nodes else ""
-        lines.append(f"    {where}{first.measured}" + (f" (limit: {first.limit})" if first.limit else ""))
+        told = first.measured + (f" (limit: {first.limit})" if first.limit else "")
+        lines += [f"    {text}" for text in (": ".join(part for part in (nodes, told) if part),) if text]
     else:
         lines += [f"    {found.node}: {found.measured}" for found in members]
         lines += [f"    limit: {first.limit}"] if first.limit else []
@@ -131,18 +131,13 @@ def _group_lines(found_alike: list[Finding]) -> list[str]:
 
 
 async def _collect(args: argparse.Namespace, waivers: dict[str, str]) -> list[Finding]:
-    from yk8s_tui.backends.registry import harbour_for
-    from yk8s_tui.operations.preflight import check_hosts
+    from yk8s_tui.operations.preflight import check_everything
     from yk8s_tui.repository.repository import Repository
 
     repository = Repository(cluster_directory(args))
-    config = repository.load()
-    inventory = await harbour_for(config, repository.root).inventory(config)
-    if not inventory.nodes:
-        raise UsageError("there are no nodes to check", where=str(repository.config_path))
     watching = sys.stderr.isatty() and not args.json
     found = []
-    async for finding in check_hosts(repository, inventory, nodes=args.node, only=args.check, waivers=waivers):
+    async for finding in check_everything(repository, nodes=args.node, only=args.check, waivers=waivers):
         found.append(finding)
         if watching:
             print(f"\r{len(found)} checks done", end="", file=sys.stderr, flush=True)

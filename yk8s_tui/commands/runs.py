@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from yk8s_tui.commands.common import cluster_directory, print_json
 from yk8s_tui.errors import ExitCode, UsageError
@@ -53,7 +53,7 @@ def list_command(args: argparse.Namespace) -> int:
 
     runs = list_runs(cluster_directory(args))
     if args.json:
-        print_json([asdict(run) for run in runs])
+        print_json({"runs": [asdict(run) for run in runs]})
         return ExitCode.DONE
     if not runs:
         print("no runs yet")
@@ -67,7 +67,7 @@ def show_command(args: argparse.Namespace) -> int:
     root = cluster_directory(args)
     run, state = _load(root, args.id)
     if args.json:
-        print_json(_as_json(run, state))
+        print_run(root, run.id)
     else:
         print("\n".join([_line(run), *_description(state), *_ending(root, run)]))
     return ExitCode.DONE
@@ -121,8 +121,15 @@ def replay_command(args: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def follow_plain(root: Path, run_id: str, *, verbose: bool = False, quiet_until: str = "") -> int:
-    """Print a run as lines until it ends; returns its exit code.
+def print_run(root: Path, run_id: str) -> None:
+    """A run as JSON on stdout: how it stands or ended, its steps, nodes and failures."""
+    print_json(_as_json(*_load(root, run_id)))
+
+
+def follow_plain(
+    root: Path, run_id: str, *, verbose: bool = False, quiet_until: str = "", stream: TextIO | None = None
+) -> int:
+    """Print a run as lines (to stdout, or to `stream`) until it ends; returns its exit code.
 
     With `quiet_until` nothing is printed before the control request of that name.
     """
@@ -139,9 +146,9 @@ def follow_plain(root: Path, run_id: str, *, verbose: bool = False, quiet_until:
             quiet = quiet and not _is_control(event, quiet_until)
             lines = view.lines(event)
             if not quiet:
-                _print(lines)
+                _print(lines, stream)
     if not view.state.finished:
-        return _interrupted(root, run_id)
+        return _interrupted(root, run_id, stream)
     return int(view.state.exit_code or 0)
 
 
@@ -159,12 +166,12 @@ def print_result(root: Path, run_id: str) -> int:
     return run.exit_code if run.exit_code is not None else ExitCode.FAILED
 
 
-def _interrupted(root: Path, run_id: str) -> int:
+def _interrupted(root: Path, run_id: str, stream: TextIO | None = None) -> int:
     run = _find(root, run_id)
     if run.exit_code is not None:
-        print(f"{run.result}: {run.message}")
+        _print([f"{run.result}: {run.message}"], stream)
         return run.exit_code
-    _print(_ending(root, run))
+    _print(_ending(root, run), stream)
     return ExitCode.PARTIAL
 
 
@@ -273,6 +280,6 @@ def _is_control(event: Event, action: str) -> bool:
     return bool(event["type"] == "control" and event.get("action") == action)
 
 
-def _print(lines: list[str]) -> None:
+def _print(lines: list[str], stream: TextIO | None = None) -> None:
     if lines:
-        print("\n".join(lines), flush=True)
+        print("\n".join(lines), file=stream, flush=True)

@@ -68,9 +68,7 @@ def estimated(repository: Repository, steps: Iterable[PlannedStep]) -> tuple[Pla
 
 async def probe_hosts(repository: Repository, inventory: Inventory) -> dict[str, HostState]:
     """What every host is like now; hosts that do not answer are in it as unreachable."""
-    async with SshPool(
-        inventory, known_hosts=repository.known_hosts, secrets_dir=repository.secrets_dir
-    ) as ssh:
+    async with SshPool(inventory, known_hosts=repository.known_hosts, secrets_dir=repository.secrets_dir) as ssh:
         return await probe(ssh, inventory)
 
 
