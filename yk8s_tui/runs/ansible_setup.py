@@ -102,7 +102,8 @@ def environment(root: Path, known_hosts: Path, workspace: Path, sockets: Path, r
         "ANSIBLE_LOCAL_TEMP": str(workspace / "tmp"),
         "ANSIBLE_SSH_ARGS": ssh_arguments(known_hosts, sockets, run),
         "ANSIBLE_SSH_RETRIES": "2",
-        "ANSIBLE_TIMEOUT": "10",
+        # Mitogen's deadline until Python is up on the host, which takes long on a busy one; ConnectTimeout finds the dead.
+        "ANSIBLE_TIMEOUT": "30",
         "ANSIBLE_NOCOLOR": "True",
         "ANSIBLE_DEPRECATION_WARNINGS": "False",
         "ANSIBLE_RETRY_FILES_ENABLED": "False",
