@@ -102,7 +102,7 @@ def environment(root: Path, known_hosts: Path, workspace: Path, sockets: Path, r
         "ANSIBLE_LOCAL_TEMP": str(workspace / "tmp"),
         "ANSIBLE_SSH_ARGS": ssh_arguments(known_hosts, sockets, run),
         "ANSIBLE_SSH_RETRIES": "2",
-        # Mitogen's deadline until Python is up on the host, which takes long on a busy one; ConnectTimeout finds the dead.
+        # Until Python is up on a host, which takes long on a busy one; ConnectTimeout finds the dead.
         "ANSIBLE_TIMEOUT": "30",
         "ANSIBLE_NOCOLOR": "True",
         "ANSIBLE_DEPRECATION_WARNINGS": "False",
