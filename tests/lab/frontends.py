@@ -57,6 +57,10 @@ class Availability:
     failed: int = 0
     answered: list[float] = field(default_factory=list)
 
+    def ask(self) -> None:
+        """One connection; `OSError` when there is no answer."""
+        socket.create_connection(self.address, 0.5).close()
+
     def during(self, action: Callable[[], object], seconds: float) -> float:
         """Do something after a moment; the longest time without an answer, seconds."""
         worker = threading.Timer(0.5, action)
@@ -65,7 +69,7 @@ class Availability:
         while time.monotonic() < deadline:
             started = time.monotonic()
             try:
-                socket.create_connection(self.address, 0.5).close()
+                self.ask()
                 self.answered.append(time.monotonic())
             except OSError:
                 self.failed += 1

@@ -1,0 +1,105 @@
+"""Every layout becomes a whole cluster, stays as it is, and loses a frontend without losing the API.
+
+One lab at a time: each is gone before the next is made. The layout with one node of each kind is in
+`test_kubernetes.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import ClassVar
+
+import pytest
+
+from tests.lab.clusters import (
+    Readyz,
+    apply,
+    changing,
+    etcd_health,
+    needs_bundle,
+    nodes,
+    ready,
+    report,
+    results,
+    step_seconds,
+)
+from tests.lab.conftest import LabCluster, MakeLab, wait_until
+from tests.lab.frontends import holders
+
+pytestmark = [pytest.mark.lab, pytest.mark.kubernetes]
+
+ONLY_LOOKED_AT = {"trampoline.verify", "k8s-base.kubeconfig", "k8s-base.verify"}
+
+
+class Layout:
+    """What holds for every layout."""
+
+    settings: ClassVar[dict[str, object]]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def lab(cls, make_lab: MakeLab) -> Iterator[LabCluster]:
+        """Bare hosts; destroyed with the last test of the layout."""
+        needs_bundle()
+        made = make_lab(cls.settings, fresh=True)
+        yield made
+        made.destroy()
+
+    @pytest.fixture
+    def cluster(self, lab: LabCluster) -> LabCluster:
+        """The hosts with Kubernetes."""
+        if not list(lab.root.glob("runs/*/journal.jsonl")):
+            apply(lab)
+            report(type(self).__name__, step_seconds(lab))
+        return lab
+
+    def test_nodes_etcd_and_api_are_whole(self, cluster: LabCluster) -> None:
+        inventory = cluster.inventory
+        assert ready(cluster) == {n.name: "True" for n in inventory.kubernetes}
+        label = "node-role.kubernetes.io/control-plane"
+        masters = {name for name, node in nodes(cluster).items() if label in node["metadata"]["labels"]}
+        assert masters == {n.name for n in inventory.control_planes}
+        assert list(etcd_health(cluster).values()) == [True] * 3
+        Readyz(cluster).ask()
+
+    def test_a_second_apply_changes_nothing(self, cluster: LabCluster) -> None:
+        assert changing(cluster) == {}
+        events = apply(cluster)
+        report(f"{type(self).__name__} unchanged", step_seconds(cluster))
+        assert set(results(events)) == ONLY_LOOKED_AT
+        assert not [e for e in events if e["type"] == "node_result" and e["result"] == "changed"]
+
+
+class TestThreeHostsCombined(Layout):
+    settings: ClassVar = {"harbour.lab.combined": True, "harbour.lab.control_planes": 3, "harbour.lab.workers": 0}
+
+    def test_every_step_again_changes_nothing(self, cluster: LabCluster) -> None:
+        events = apply(cluster, "--full")
+        report("combined, every step again", step_seconds(cluster))
+        assert {step: result for step, result in results(events).items() if result != "ok"} == {}
+        assert len(results(events)) > len(ONLY_LOOKED_AT)
+
+
+class TestTwoFrontendsThreeControlPlanesTwoWorkers(Layout):
+    settings: ClassVar = {"harbour.lab.frontends": 2, "harbour.lab.control_planes": 3, "harbour.lab.workers": 2}
+
+    def test_the_api_is_back_within_seconds_when_the_frontend_with_the_vip_dies(
+        self, cluster: LabCluster, record_property: Callable[[str, object], None]
+    ) -> None:
+        wait_until(lambda: len(holders(cluster)) == 1, 15, "one frontend holds the VIP")
+        first = holders(cluster)[0]
+        init = cluster.harbour.host(first).init
+        assert init is not None
+        try:
+            gap = Readyz(cluster).during(lambda: os.kill(init.pid, signal.SIGKILL), 10)
+            record_property("seconds_without_api", round(gap, 2))
+            report("frontend killed", {"seconds_without_api": round(gap, 2)})
+            assert gap < 5
+            assert [name for name in holders(cluster) if name != first]
+        finally:
+            cluster.up()
+        apply(cluster)
+        assert changing(cluster) == {}
+        assert len(holders(cluster)) == 1
