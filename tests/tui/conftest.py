@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from yk8s_tui.widgets import symbols
 
@@ -27,18 +28,53 @@ def _own_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     symbols.table.cache_clear()
 
 
+PATIENCE_SECONDS = 60
+"""Only a test that fails waits so long."""
+MESSAGE_HOPS = 4
+EQUAL_FRAMES = 5
+ENDLESS = ("feed", "log")
+"""Groups of threads that follow a journal for as long as their screen is there."""
+
 Until = Callable[[Pilot[int], Callable[[], bool]], Awaitable[None]]
 
 
 @pytest.fixture
 def until() -> Until:
-    """Wait until something is so; fails after 30 seconds."""
-
-    async def wait(pilot: Pilot[int], so: Callable[[], bool]) -> None:
-        patience = time.monotonic() + 30
-        while not so():
-            assert time.monotonic() < patience, "it did not happen within 30 seconds"
-            await pilot.pause(0.025)
-        await pilot.pause()
-
+    """Wait until something is so."""
     return wait
+
+
+async def wait(pilot: Pilot[int], so: Callable[[], bool]) -> None:
+    """Wait until something is so, and until every message that led to it is dealt with."""
+    patience = time.monotonic() + PATIENCE_SECONDS
+    while not so():
+        assert time.monotonic() < patience, f"it did not happen within {PATIENCE_SECONDS} seconds"
+        await pilot.pause(0.01)
+    await handled(pilot)
+
+
+async def handled(pilot: Pilot[int]) -> None:
+    """Every message was taken, and those that came of them: at most so many widgets pass one on."""
+    for _ in range(MESSAGE_HOPS):
+        await pilot.pause(0)
+
+
+async def press(pilot: Pilot[int], *keys: str) -> None:
+    """Press keys; each is dealt with before the next."""
+    for key in keys:
+        pilot.app.simulate_key(key)
+        await handled(pilot)
+
+
+async def still(pilot: Pilot[int]) -> None:
+    """Wait until the picture stays the same: no thread is at work, and frame after frame is equal."""
+    last: list[Strip] = []
+    same = 0
+    patience = time.monotonic() + PATIENCE_SECONDS
+    while same < EQUAL_FRAMES:
+        assert time.monotonic() < patience, f"the picture still changes after {PATIENCE_SECONDS} seconds"
+        await pilot.pause(0.01)
+        busy = any(not worker.is_finished for worker in pilot.app.workers if worker.group not in ENDLESS)
+        frame = list(pilot.app.screen._compositor.render_strips())
+        same = same + 1 if frame == last and not busy else 0
+        last = frame

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tui.conftest import Until
+from tests.tui.conftest import Until, press
 from tests.tui.test_setup import open_setup, saved_draft
 from yk8s_tui.app import Yk8sApp
 from yk8s_tui.repository.create import create
@@ -85,7 +85,7 @@ async def test_a_contradiction_is_asked_about(until: Until, tmp_path: Path, key:
         assert "harbour.lab.workers: the draft says 5, the file 4" in app.screen.lines
         app.screen.query_one(f"#{key}").press()  # type: ignore[attr-defined]
         await until(pilot, lambda: bool(screen.query("FieldRow Input")))
-        await pilot.press("ctrl+s")
+        await press(pilot, "ctrl+s")
         await until(pilot, lambda: not (root / "state/draft.json").exists() and screen.original != {})
         written = tomllib.loads((root / "config/config.toml").read_text())
         assert written["harbour"]["lab"]["workers"] == workers
@@ -101,7 +101,7 @@ async def test_leaving_the_question_changes_nothing(until: Until, tmp_path: Path
         screen = SetupScreen(source)
         await app.push_screen(screen)
         await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: screen not in app.screen_stack)
     assert ((root / "state/draft.json").read_bytes(), (root / "config/config.toml").read_bytes()) == before
 

@@ -9,7 +9,7 @@ import pytest
 from textual.widgets import Input, OptionList
 
 from tests.tui import journals
-from tests.tui.conftest import Until
+from tests.tui.conftest import Until, press
 from yk8s_tui.app import Yk8sApp, run_app
 from yk8s_tui.errors import UsageError
 from yk8s_tui.repository.create import create
@@ -20,6 +20,10 @@ from yk8s_tui.screens.help import HelpScreen
 from yk8s_tui.screens.home import HomeScreen
 from yk8s_tui.screens.run import RunScreen
 from yk8s_tui.widgets import symbols
+
+
+def text_of(app: Yk8sApp) -> str:
+    return "\n".join("".join(s.text for s in strip) for strip in app.screen._compositor.render_strips())
 
 
 def home(app: Yk8sApp) -> HomeScreen:
@@ -36,9 +40,9 @@ async def test_a_run_in_progress_is_attached_to(tmp_path: Path, until: Until) ->
         app = Yk8sApp()
         async with app.run_test(size=(80, 24)) as pilot:
             await until(pilot, lambda: len(home(app).rows) == 1)
-            await pilot.press("enter")
+            await press(pilot, "enter")
             await until(pilot, lambda: isinstance(app.screen, RunScreen))
-            await pilot.press("d")
+            await press(pilot, "d")
             await until(pilot, lambda: isinstance(app.screen, HomeScreen))
     finally:
         os.close(engine)
@@ -48,15 +52,15 @@ async def test_a_wrong_directory_is_said_with_what_to_do(until: Until, tmp_path:
     app = Yk8sApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: home(app)._arrived)
-        await pilot.press("o")
+        await press(pilot, "o")
         await until(pilot, lambda: bool(app.screen.query("#line")))
         app.screen.query_one("#line", Input).value = str(tmp_path / "nowhere")
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: isinstance(app.screen, ErrorDialog))
         assert isinstance(app.screen, ErrorDialog)
         assert "is not a cluster repository" in dict(app.screen.parts)["what"]
         assert dict(app.screen.parts)["what to do"]
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: isinstance(app.screen, HomeScreen))
 
 
@@ -67,7 +71,7 @@ async def test_forgetting_takes_a_cluster_off_the_list_only(until: Until, tmp_pa
     app = Yk8sApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: len(home(app).rows) == 1)
-        await pilot.press("delete")
+        await press(pilot, "delete")
         await until(pilot, lambda: not home(app).rows)
         assert (root / "config/config.toml").exists()
 
@@ -76,12 +80,12 @@ async def test_help_lists_every_key_with_its_tooltip(until: Until) -> None:
     app = Yk8sApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: home(app)._arrived)
-        await pilot.press("f1")
+        await press(pilot, "f1")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         assert isinstance(app.screen, HelpScreen)
         assert ("N", "New", "Set up a new cluster") in app.screen.keys
         assert all(tooltip for _, _, tooltip in app.screen.keys)
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: isinstance(app.screen, HomeScreen))
 
 
@@ -89,9 +93,9 @@ async def test_every_key_is_in_the_palette(until: Until) -> None:
     app = Yk8sApp()
     async with app.run_test(size=(100, 40)) as pilot:
         await until(pilot, lambda: home(app)._arrived)
-        await pilot.press("ctrl+p")
+        await press(pilot, "ctrl+p")
         await until(pilot, lambda: len(app.screen.query(OptionList)) > 0)
-        await pilot.press(*"new")
+        await press(pilot, *"new")
         options = app.screen.query_one(OptionList)
         await until(pilot, lambda: options.option_count > 0)
         assert "New" in str(options.get_option_at_index(0).prompt)
@@ -101,12 +105,12 @@ async def test_quitting_asks_only_when_something_would_be_lost(until: Until) -> 
     app = Yk8sApp()
     async with app.run_test(size=(80, 24)) as pilot:
         app.busy_with = "Starting the machines"
-        await pilot.press("ctrl+q")
+        await press(pilot, "ctrl+q")
         await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: isinstance(app.screen, HomeScreen))
         app.busy_with = ""
-        await pilot.press("ctrl+q")
+        await press(pilot, "ctrl+q")
         await until(pilot, lambda: app.return_code == 0)
 
 
@@ -136,7 +140,6 @@ async def test_no_symbol_is_missing_in_ascii(monkeypatch: pytest.MonkeyPatch, un
     app = Yk8sApp(tmp_path, "20251124-160000-ab12")
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.feed.ready)
-        await pilot.pause(0.8)
-        text = "\n".join("".join(s.text for s in strip) for strip in app.screen._compositor.render_strips())
-        assert "no space left" in text
+        await until(pilot, lambda: "no space left" in text_of(app) and "gone" in text_of(app))
+        text = text_of(app)
         assert not [c for c in text if ord(c) > 127]

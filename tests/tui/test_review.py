@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 
-from tests.tui.conftest import Until
+from tests.tui.conftest import Until, handled, press
 from tests.tui.reviews import FINDINGS, QuietReview, plan
 from yk8s_tui.app import Yk8sApp
 from yk8s_tui.backends.base import HarbourEvent, ResourceChange
@@ -29,7 +29,7 @@ async def open_review(app: Yk8sApp, pilot: Pilot[int], *news: w.News, root: Path
     await app.push_screen(screen)
     for item in news:
         screen.post_message(ReviewScreen.News(item))
-    await pilot.pause()
+    await handled(pilot)
     return screen
 
 
@@ -42,11 +42,11 @@ async def test_run_is_off_with_the_reason_until_the_check_is_waived_with_one(unt
         screen = await open_review(app, pilot, *NEWS)
         assert screen.query_one("#run", Button).disabled
         assert "1 check fails" in str(screen.query_one("#verdict", Static).content)
-        await pilot.press("w")
+        await press(pilot, "w")
         await until(pilot, lambda: isinstance(app.screen, ReasonDialog))
-        await pilot.press("enter")
+        await press(pilot, "enter")
         assert isinstance(app.screen, ReasonDialog)
-        await pilot.press(*"lab", "enter")
+        await press(pilot, *"lab", "enter")
         await until(pilot, lambda: app.screen is screen)
         assert screen.query_one(CheckList).waived == {"clock@cp2": "lab"}
         assert not screen.query_one("#run", Button).disabled
@@ -57,13 +57,13 @@ async def test_losses_stand_first_and_need_the_name(until: Until) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await open_review(app, pilot, NEWS[0], NEWS[1], w.ChecksDone())
         assert "every volume of Rook" in str(screen.query_one("#losses", Static).content)
-        await pilot.press("r")
+        await press(pilot, "r")
         await until(pilot, lambda: isinstance(app.screen, ConsentDialog))
-        await pilot.press(*"berlin", "enter")
+        await press(pilot, *"berlin", "enter")
         assert isinstance(app.screen, ConsentDialog)
         assert "is not" in str(app.screen.query_one("#typed-problem", Static).content)
         assert app.screen.query_one("#typed", Input).value == "berlin"
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: app.screen is screen)
 
 
@@ -75,7 +75,7 @@ async def test_errors_come_as_a_dialog_with_what_to_do(until: Until) -> None:
         await until(pilot, lambda: isinstance(app.screen, ErrorDialog))
         assert isinstance(app.screen, ErrorDialog)
         assert dict(app.screen.parts)["what to do"] == "run as root"
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: app.screen is screen)
         assert "the lab cannot be used" in screen.why_off()
 

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
 from tests.tui import journals
-from tests.tui.conftest import Until
+from tests.tui.conftest import Until, handled, press
 from yk8s_tui.app import Yk8sApp
 from yk8s_tui.repository.create import create
 from yk8s_tui.runs.alive import hold
@@ -61,7 +61,7 @@ async def test_text_of_nodes_is_never_markup(tmp_path: Path, until: Until) -> No
     app = Yk8sApp(tmp_path, RUN)
     async with app.run_test(size=(200, 50)) as pilot:
         screen = await open_run(app, pilot, until)
-        await pilot.press("right", "right", "enter")
+        await press(pilot, "right", "right", "enter")
         await until(pilot, lambda: isinstance(app.screen, NodeLogScreen) and len(app.screen.index) > 0)
         view = app.screen.query_one(LogView)
         assert "[red]not markup[/red]" in view.render_line(0).text
@@ -99,11 +99,11 @@ async def test_a_thousand_nodes_scroll_and_the_counts_do_not_lie(tmp_path: Path,
         assert grid.nodes[0].name == "w0777"
         found = count(screen.state.nodes.values())
         assert (found["running"], found["failed"]) == (999, 1)
-        await pilot.press("end")
+        await press(pilot, "end")
         await until(pilot, lambda: grid.cursor == "w0999")
         assert "w0999" in painted(grid)
         await pilot.resize_terminal(200, 60)
-        await pilot.pause()
+        await handled(pilot)
         assert grid.cursor == "w0999"
         assert "w0999" in painted(grid)
 
@@ -114,9 +114,9 @@ async def test_filter_narrows_and_escape_takes_it_back(tmp_path: Path, until: Un
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await open_run(app, pilot, until)
         grid = screen.query_one(NodeGrid)
-        await pilot.press("slash", *"worker run")
+        await press(pilot, "slash", *"worker run")
         await until(pilot, lambda: {n.name for n in grid.nodes} == {"w2", "w3"})
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: len(grid.nodes) == 6)
         assert app.screen is screen
         assert not screen.query_one("#filter", Input).display
@@ -128,7 +128,7 @@ async def test_log_filter_and_follow(tmp_path: Path, until: Until) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await open_run(app, pilot, until)
         screen.query_one(NodeGrid).cursor = "w2"
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: isinstance(app.screen, NodeLogScreen) and len(app.screen.index) == 3)
         log = app.screen
         assert isinstance(log, NodeLogScreen)
@@ -146,15 +146,15 @@ async def test_log_filter_and_follow(tmp_path: Path, until: Until) -> None:
         await until(pilot, lambda: len(log.index) == 103)
         view = log.query_one(LogView)
         await until(pilot, lambda: "line 99" in view.render_line(view.scrollable_content_region.height - 1).text)
-        await pilot.press("up")
+        await press(pilot, "up")
         assert not view.follow
-        await pilot.press("end")
+        await press(pilot, "end")
         assert view.follow
-        await pilot.press("slash", *"line 7", "enter")
+        await press(pilot, "slash", *"line 7", "enter")
         await until(pilot, lambda: len(log.index) == 11)
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: len(log.index) == 103)
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: app.screen is screen)
 
 
@@ -165,9 +165,9 @@ async def test_details_open_and_close(tmp_path: Path, until: Until, key: str, ki
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await open_run(app, pilot, until)
         await until(pilot, lambda: screen._offered[1])
-        await pilot.press(key)
+        await press(pilot, key)
         await until(pilot, lambda: isinstance(app.screen, kind))
-        await pilot.press("escape")
+        await press(pilot, "escape")
         await until(pilot, lambda: app.screen is screen)
 
 
@@ -191,14 +191,14 @@ async def test_cancel_asks_first_and_then_tells_the_engine(tmp_path: Path, until
         app = Yk8sApp(tmp_path, RUN)
         async with app.run_test(size=(80, 24)) as pilot:
             await open_run(app, pilot, until)
-            await pilot.press("c")
+            await press(pilot, "c")
             await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
             assert app.focused is not None
             assert app.focused.id == "no"
-            await pilot.press("enter")
+            await press(pilot, "enter")
             await until(pilot, lambda: isinstance(app.screen, RunScreen))
             assert not asked
-            await pilot.press("c")
+            await press(pilot, "c")
             await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
             app.screen.query_one("#yes", Button).press()
             await until(pilot, lambda: bool(asked))
@@ -230,7 +230,7 @@ async def test_retry_plans_everything_that_is_missing(tmp_path: Path, until: Unt
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await open_run(app, pilot, until)
         await until(pilot, lambda: screen._offered[1])
-        await pilot.press("r")
+        await press(pilot, "r")
         await until(pilot, lambda: isinstance(app.screen, ReviewScreen))
         assert isinstance(app.screen, ReviewScreen)
         assert (app.screen.limit, app.screen.only_layers) == ((), ())
@@ -255,7 +255,7 @@ async def test_leaving_a_run_that_was_attached_to_ends_the_application(tmp_path:
     app = Yk8sApp(tmp_path, RUN)
     async with app.run_test(size=(80, 24)) as pilot:
         await open_run(app, pilot, until)
-        await pilot.press("d")
+        await press(pilot, "d")
         await until(pilot, lambda: app.return_code == 0)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Select, Static
 
-from tests.tui.conftest import Until
+from tests.tui.conftest import Until, handled, press
 from yk8s_tui import paths
 from yk8s_tui.app import Yk8sApp
 from yk8s_tui.repository.create import create
@@ -42,7 +42,7 @@ async def fill(app: Yk8sApp, pilot: Pilot[int], key: str, value: str) -> None:
     else:
         assert isinstance(control, Input)
         control.value = value
-    await pilot.pause()
+    await handled(pilot)
 
 
 def saved_draft() -> dict[str, object]:
@@ -54,21 +54,21 @@ async def test_back_and_forth_loses_no_input(until: Until) -> None:
     app = Yk8sApp()
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await open_setup(app, pilot, until)
-        await pilot.press(*"berlin-1")
-        await pilot.press("ctrl+n")
+        await press(pilot, *"berlin-1")
+        await press(pilot, "ctrl+n")
         await until(pilot, lambda: screen.page.id == "infrastructure")
         await fill(app, pilot, "cluster.harbour", "lab")
         await fill(app, pilot, "harbour.lab.workers", "three")
-        await pilot.press("ctrl+n")
+        await press(pilot, "ctrl+n")
         await until(pilot, lambda: screen.page.id == "trampoline")
         await fill(app, pilot, "trampoline.vip", "10.77.0.")
-        await pilot.press("ctrl+b", "ctrl+b")
+        await press(pilot, "ctrl+b", "ctrl+b")
         await until(pilot, lambda: screen.page.id == "cluster")
         assert row(app, "cluster.name").value == "berlin-1"
-        await pilot.press("ctrl+n")
+        await press(pilot, "ctrl+n")
         await until(pilot, lambda: screen.page.id == "infrastructure")
         assert row(app, "harbour.lab.workers").value == "three"
-        await pilot.press("ctrl+n")
+        await press(pilot, "ctrl+n")
         await until(pilot, lambda: screen.page.id == "trampoline")
         assert row(app, "trampoline.vip").value == "10.77.0."
 
@@ -77,7 +77,7 @@ async def test_a_problem_stands_below_its_field_while_one_types(until: Until) ->
     app = Yk8sApp()
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await open_setup(app, pilot, until)
-        await pilot.press(*"Berlin_1")
+        await press(pilot, *"Berlin_1")
         name = row(app, "cluster.name")
         await until(pilot, lambda: name.has_class("-problem"))
         assert "lower-case" in str(name.query_one(".field--problem", Static).content)
@@ -109,12 +109,12 @@ async def test_a_draft_is_saved_at_once_and_resumed(until: Until) -> None:
     app = Yk8sApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await open_setup(app, pilot, until)
-        await pilot.press(*"berlin-1")
+        await press(pilot, *"berlin-1")
         await until(pilot, lambda: "berlin-1" in json.dumps(saved_draft()))
     again = Yk8sApp()
     async with again.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "berlin-1" in str(again.screen.rows))  # type: ignore[attr-defined]
-        await pilot.press("enter")
+        await press(pilot, "enter")
         await until(pilot, lambda: isinstance(again.screen, SetupScreen) and bool(again.screen.query(FieldRow)))
         assert row(again, "cluster.name").value == "berlin-1"
 
@@ -134,7 +134,7 @@ async def test_the_end_of_the_wizard_makes_the_repository(until: Until, tmp_path
             ("trampoline.wireguard.peers", [{"name": "alice"}]),
         ):
             screen.change(key, value)
-        await pilot.press("ctrl+s")
+        await press(pilot, "ctrl+s")
         await until(pilot, lambda: (tmp_path / "berlin-1/config/config.toml").exists())
         await until(pilot, lambda: not saved_draft())
         written = tomllib.loads((tmp_path / "berlin-1/config/config.toml").read_text())
@@ -153,7 +153,7 @@ async def test_comments_survive_a_change_of_an_existing_cluster(until: Until, tm
         screen = await open_setup(app, pilot, until, Source(root, root))
         screen.change("harbour.lab.workers", 5)
         await until(pilot, lambda: (root / "state/draft.json").exists())
-        await pilot.press("ctrl+s")
+        await press(pilot, "ctrl+s")
         await until(pilot, lambda: "workers = 5" in file.read_text())
         assert file.read_text().startswith("# mine\n")
         await until(pilot, lambda: not (root / "state/draft.json").exists())
@@ -163,8 +163,8 @@ async def test_writing_is_refused_while_something_is_wrong(until: Until) -> None
     app = Yk8sApp()
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await open_setup(app, pilot, until)
-        await pilot.press(*"berlin-1")
-        await pilot.press("ctrl+s")
+        await press(pilot, *"berlin-1")
+        await press(pilot, "ctrl+s")
         await until(pilot, lambda: screen.page.id == "infrastructure")
         assert saved_draft()
 
@@ -173,7 +173,7 @@ async def test_machines_are_pasted_and_changed(until: Until) -> None:
     app = Yk8sApp()
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await open_setup(app, pilot, until)
-        await pilot.press(*"metal", "ctrl+n")
+        await press(pilot, *"metal", "ctrl+n")
         await until(pilot, lambda: screen.page.id == "infrastructure")
         await fill(app, pilot, "cluster.harbour", "baremetal")
         part = screen.query_one(NodesPart)
@@ -188,9 +188,9 @@ async def test_machines_are_pasted_and_changed(until: Until) -> None:
         assert screen.answers["harbour"]["baremetal"]["nodes"][1]["name"] == "cp1"
         part.action_add()
         await until(pilot, lambda: isinstance(app.screen, NodeDialog))
-        await pilot.press(*"cp1")
+        await press(pilot, *"cp1")
         await until(pilot, lambda: row(app, "name").has_class("-problem"))
-        await pilot.press("2")
+        await press(pilot, "2")
         await until(pilot, lambda: not row(app, "name").has_class("-problem"))
         await fill(app, pilot, "address", "10.0.0.12")
         app.screen.query_one("#yes", Button).press()
@@ -204,7 +204,7 @@ async def test_ssh_configuration_is_read(until: Until, tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await open_setup(app, pilot, until)
         screen.change("cluster.harbour", "baremetal")
-        await pilot.press("ctrl+n")
+        await press(pilot, "ctrl+n")
         await until(pilot, lambda: bool(screen.query(NodesPart)))
         part = screen.query_one(NodesPart)
         part._read_ssh_config(f"{config} cp*")

@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui import journals
-from tests.tui.conftest import Until
+from tests.tui.conftest import Until, handled, press, still
 from tests.tui.reviews import FINDINGS, QuietReview, plan
 from yk8s_tui.app import Yk8sApp
 from yk8s_tui.backends.base import ResourceChange
@@ -19,6 +19,7 @@ from yk8s_tui.screens.dialogs import ConsentDialog, ErrorDialog
 from yk8s_tui.screens.home import HomeScreen
 from yk8s_tui.screens.review import ReviewScreen
 from yk8s_tui.screens.run import RunScreen
+from yk8s_tui.screens.setup.checking import check_all
 from yk8s_tui.screens.setup.node_dialog import NodeDialog
 from yk8s_tui.screens.setup.saving import new_cluster
 from yk8s_tui.screens.setup.screen import SetupScreen
@@ -32,23 +33,20 @@ RUN = "20251124-160000-ab12"
 Before = Callable[[Pilot[int]], Awaitable[None]]
 
 
-async def still(pilot: Pilot[int]) -> None:
+async def pose(pilot: Pilot[int]) -> None:
     """Nothing that blinks, and no time of day in the picture."""
     for control in pilot.app.screen.query("Input"):
         control.cursor_blink = False  # type: ignore[attr-defined]
+    await still(pilot)
     if isinstance(pilot.app.screen, SetupScreen):
-        screen = pilot.app.screen
-        for _ in range(20):
-            await pilot.pause(0.05)
-        screen.query_one(TitleBar).right = "draft saved 14:02:00"
-    await pilot.pause()
+        pilot.app.screen.query_one(TitleBar).right = "draft saved 14:02:00"
+        await handled(pilot)
 
 
 def at_home(until: Until) -> Before:
     async def before(pilot: Pilot[int]) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, HomeScreen) and pilot.app.screen._arrived)
-        await pilot.pause(0.5)
-        await still(pilot)
+        await pose(pilot)
 
     return before
 
@@ -63,9 +61,9 @@ def in_setup(until: Until, page: str, answers: dict[str, Any]) -> Before:
         from yk8s_tui.screens.setup.pages import pages
 
         await screen.show_page(next(p for p in pages() if p.id == page))
-        wanted = screen.checked
-        await until(pilot, lambda: screen.checked is not wanted)
-        await still(pilot)
+        wanted = check_all(screen.answers)
+        await until(pilot, lambda: screen.checked == wanted)
+        await pose(pilot)
 
     return before
 
@@ -115,8 +113,8 @@ def test_node_dialog(snap_compare: Any, until: Until) -> None:
         await at_home(until)(pilot)
         node = {"name": "cp1", "address": "10.0.0.1111", "roles": ["control-plane"]}
         await pilot.app.push_screen(NodeDialog(node, frozenset()))
-        await pilot.press("end", "x")
-        await still(pilot)
+        await press(pilot, "end", "x")
+        await pose(pilot)
 
     assert snap_compare(Yk8sApp(), terminal_size=SMALL, run_before=before)
 
@@ -127,8 +125,7 @@ def in_review(until: Until, *news: w.News) -> Before:
         await pilot.app.push_screen(screen)
         for item in news:
             screen.post_message(ReviewScreen.News(item))
-        await pilot.pause()
-        await still(pilot)
+        await pose(pilot)
 
     return before
 
@@ -157,13 +154,12 @@ def in_run(until: Until, *keys: str) -> Before:
         await until(pilot, lambda: screen.state.finished or screen.feed.engine_gone)
         screen.tick()
         screen.paint()
-        await pilot.pause()
-        await pilot.press(*keys)
+        await handled(pilot)
+        await press(pilot, *keys)
         await until(pilot, lambda: app.screen is not screen or not keys)
         for view in app.screen.query(LogView):
             await until(pilot, lambda view=view: view.virtual_size.height > 0)  # type: ignore[misc]
-        await pilot.pause(0.7)
-        await still(pilot)
+        await pose(pilot)
 
     return before
 
@@ -204,6 +200,6 @@ def test_dialog(snap_compare: Any, until: Until, dialog: Any) -> None:
     async def before(pilot: Pilot[int]) -> None:
         await at_home(until)(pilot)
         await pilot.app.push_screen(dialog)
-        await still(pilot)
+        await pose(pilot)
 
     assert snap_compare(Yk8sApp(), terminal_size=SMALL, run_before=before)
