@@ -4,6 +4,7 @@
 Runs as `python3 - ADDRESS` and writes one JSON object. Standard library only, Python 3.9 and newer.
 """
 
+import fnmatch
 import glob
 import hashlib
 import json
@@ -100,9 +101,9 @@ def package_versions(names):
 
 
 def package_drift(name, wanted, versions):
-    """How a package differs from what was claimed; an empty version means any."""
+    """How a package differs from what was claimed; an empty version means any, and it may be a pattern."""
     is_ = versions.get(name, "")
-    if is_ and (not wanted or is_ == wanted):
+    if is_ and (not wanted or fnmatch.fnmatchcase(is_, wanted)):
         return None
     return f"package {name} is {is_ or 'missing'} instead of {wanted or 'installed'}"
 

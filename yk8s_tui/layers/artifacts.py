@@ -55,6 +55,17 @@ done
 cd {marks} && touch -- {digests}
 """
 
+PULL = """\
+set -eu
+images=$({kubeadm} config images list --kubernetes-version v{version} --image-repository {registry})
+for image in $(printf '%s\\n' "$images" | grep -E {only}); do
+    if crictl inspecti -q "$image" >/dev/null 2>&1; then continue; fi
+    crictl pull "$image" >/dev/null || crictl pull "$image" >/dev/null
+    echo "$image"
+done
+"""
+PULL_SECONDS = 900
+
 Sender = Callable[[ActionContext, Step, "Source", str], Awaitable[NodeOutcome]]
 
 
@@ -84,6 +95,40 @@ async def send_images(context: ActionContext, step: Step) -> dict[str, NodeOutco
     return await _each(context, step, _images)
 
 
+async def pull_images(context: ActionContext, step: Step) -> dict[str, NodeOutcome]:
+    """Let containerd pull what kubeadm will need, on every node."""
+    assert isinstance(step.run, Action)
+    given = step.run.arguments
+    only = f"/({'|'.join(given['only'])}):" if given["only"] else "."
+    command = PULL.format(
+        kubeadm="/usr/bin/kubeadm",
+        version=given["version"],
+        registry=shlex.quote(given["registry"]),
+        only=shlex.quote(only),
+    )
+
+    async def one(node: str) -> NodeOutcome:
+        if _check_only(context):
+            return NodeOutcome("ok", "not looked at in check mode")
+        context.task(node, "Pull images")
+        try:
+            await receipts.write(context, step, node, "started")
+            done = await context.ssh.run(node, f"sh -c {shlex.quote(command)}", timeout=PULL_SECONDS)
+            if not done.ok:
+                hint = "see kubernetes.image_registry and kubernetes.registry_mirrors"
+                return NodeOutcome("failed", f"images cannot be pulled: {done.error_text}", hint)
+            await receipts.write(context, step, node, "done", units={"containerd.service": "active"})
+        except UnreachableError as error:
+            return NodeOutcome("unreachable", error.what, error.hint)
+        except Yk8sError as error:
+            return NodeOutcome("failed", f"{error.what}: {error.why}" if error.why else error.what, error.hint)
+        pulled = done.text.split()
+        return NodeOutcome("changed" if pulled else "ok", f"{len(pulled)} images pulled" if pulled else "all are there")
+
+    outcomes = await asyncio.gather(*(one(node) for node in step.nodes))
+    return dict(zip(step.nodes, outcomes, strict=True))
+
+
 async def _each(context: ActionContext, step: Step, send: Sender) -> dict[str, NodeOutcome]:
     version = context.config.kubernetes.version
     bundle = Bundle.find(version)
@@ -98,13 +143,9 @@ async def _each(context: ActionContext, step: Step, send: Sender) -> dict[str, N
             try:
                 return await send(context, step, source, node)
             except UnreachableError as error:
-                return NodeOutcome(
-                    "unreachable", f"{error.what}: {error.why}" if error.why else error.what, error.hint
-                )
+                return NodeOutcome("unreachable", f"{error.what}: {error.why}" if error.why else error.what, error.hint)
             except Yk8sError as error:
-                return NodeOutcome(
-                    "failed", f"{error.what}: {error.why}" if error.why else error.what, error.hint
-                )
+                return NodeOutcome("failed", f"{error.what}: {error.why}" if error.why else error.what, error.hint)
 
     outcomes = await asyncio.gather(*(one(node) for node in step.nodes))
     return dict(zip(step.nodes, outcomes, strict=True))

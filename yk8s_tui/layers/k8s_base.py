@@ -8,6 +8,7 @@ from typing import Any
 
 from yk8s_tui.backends import bundle as bundles
 from yk8s_tui.layers import k8s_variables as variables
+from yk8s_tui.layers import kubeadm
 from yk8s_tui.layers.base import Context, Layer
 from yk8s_tui.models.nodes import Node
 from yk8s_tui.models.plan import Action, Missing, Playbook, Step
@@ -19,7 +20,7 @@ ACTIONS = "yk8s_tui.layers"
 
 def steps(context: Context) -> tuple[Step, ...]:
     """Preparation, artifacts and endpoint side by side; init; joins; pod network; what is configured; proof."""
-    prepared = (*_prepare(context), _endpoint(context))
+    prepared = (*(() if variables.old_containerd(context) else _prepare(context)), _endpoint(context))
     if missing_artifacts(context) or not context.inventory.control_planes:
         return prepared
     return (
@@ -27,6 +28,7 @@ def steps(context: Context) -> tuple[Step, ...]:
         *_artifacts(context),
         *_init(context),
         *_join_control_planes(context),
+        *_configure(context),
         _join_workers(context),
         _pod_network(context),
         _settle(context),
@@ -56,9 +58,17 @@ def missing_artifacts(context: Context) -> tuple[Missing, ...]:
     found = bundles.Bundle.find(kubernetes.version)
     if kubernetes.source == "bundle" and found is None:
         return (
-            _missing(
-                f"bundle v{kubernetes.version}", kubernetes.version, "make one with `yk8s-tui bundle create`"
-            ),
+            _missing(f"bundle v{kubernetes.version}", kubernetes.version, "make one with `yk8s-tui bundle create`"),
+        )
+    if old := variables.old_containerd(context):
+        return tuple(
+            Missing(
+                name=f"containerd 2 for {system}",
+                looked_in=tuple(f"package repositories of {node}" for node in nodes),
+                remedy="set kubernetes.containerd_package_mirror to an APT line that has containerd.io 2, "
+                'or source = "bundle"',
+            )
+            for system, nodes in old.items()
         )
     if kubernetes.cni != "routed" and variables.cni_file(kubernetes.cni, found) is None:
         name = variables.CNI_FILES[kubernetes.cni]
@@ -77,9 +87,7 @@ def _names(nodes: tuple[Node, ...]) -> tuple[str, ...]:
 
 def _step(name: str, title: str, nodes: tuple[str, ...], run: Playbook | Action, **rest: Any) -> Step:
     needs = tuple(n if "." in n else f"k8s-base.{n}" for n in rest.pop("needs", ()))
-    return Step(
-        id=f"k8s-base.{name}", layer="k8s-base", title=title, nodes=nodes, run=run, needs=needs, **rest
-    )
+    return Step(id=f"k8s-base.{name}", layer="k8s-base", title=title, nodes=nodes, run=run, needs=needs, **rest)
 
 
 def _playbook(file: str, *roles: str) -> Playbook:
@@ -117,8 +125,10 @@ def _endpoint(context: Context) -> Step:
 
 def _artifacts(context: Context) -> tuple[Step, ...]:
     """Programs and images of a bundle; the control plane first, so that init can begin while workers get theirs."""
+    if context.config.kubernetes.source == "packages":
+        return _pulled(context)
     found = bundles.Bundle.find(context.config.kubernetes.version)
-    if context.config.kubernetes.source != "bundle" or found is None:
+    if found is None:
         return ()
     inventory = context.inventory
     groups = (
@@ -147,6 +157,28 @@ def _artifacts(context: Context) -> tuple[Step, ...]:
     return tuple(made)
 
 
+def _pulled(context: Context) -> tuple[Step, ...]:
+    """Images from the registry, pulled before kubeadm needs them."""
+    inventory = context.inventory
+    chosen: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+        ("control-plane", _names(inventory.control_planes), ()),
+        ("workers", _names(inventory.workers), variables.WORKER_IMAGES),
+    )
+    return tuple(
+        _step(
+            f"images-{group}", f"Pull images: {group.replace('-', ' ')}", nodes,
+            Action(function=f"{ACTIONS}.artifacts:pull_images", arguments={
+                "version": context.config.kubernetes.version,
+                "registry": kubeadm.registry(context.config),
+                "only": list(only),
+            }),
+            needs=(f"prepare-{group}",), tolerance="any" if only else "all",
+            why="a slow or closed registry is found before anything is changed",
+        )
+        for group, nodes, only in chosen
+    )  # fmt: skip
+
+
 def _init(context: Context) -> tuple[Step, ...]:
     first = context.inventory.control_planes[0].name
     return (
@@ -167,6 +199,21 @@ def _join_control_planes(context: Context) -> tuple[Step, ...]:
                 f"join-{node.name}", f"Join {node.name} to the control plane", (node.name,),
                 _playbook("join", "kubeadm_join"), variables=variables.join(context, control_plane=True),
                 needs=("init", *(s.id for s in made)), why="the cluster outlives the loss of a control plane node",
+            )
+        )  # fmt: skip
+    return tuple(made)
+
+
+def _configure(context: Context) -> tuple[Step, ...]:
+    """One after the other, and when nothing else needs the API: a change restarts its servers."""
+    made: list[Step] = []
+    for number, node in enumerate(context.inventory.control_planes):
+        made.append(
+            _step(
+                f"configure-{node.name}", f"Settings of {node.name}'s control plane", (node.name,),
+                _playbook("configure", "kubeadm_configure"), variables=variables.configure(context, leader=number == 0),
+                needs=("cni", "settle", *_joined(context), *(s.id for s in made)),
+                why="what changes in the configuration later comes into force, too",
             )
         )  # fmt: skip
     return tuple(made)
@@ -216,8 +263,10 @@ def _kubeconfig(context: Context) -> Step:
 
 
 def _verify(context: Context) -> Step:
+    configured = tuple(s.id for s in _configure(context))
     return _step(
         "verify", "The cluster works", _names(context.inventory.kubernetes),
-        Action(function=f"{ACTIONS}.cluster_verify:verify"), needs=("cni", "settle", "kubeconfig", *_joined(context)),
+        Action(function=f"{ACTIONS}.cluster_verify:verify"),
+        needs=("cni", "settle", "kubeconfig", *_joined(context), *configured),
         always=True, tolerance="any", why="what was configured is not yet what works",
     )  # fmt: skip

@@ -7,9 +7,9 @@ from typing import Any
 
 from yk8s_tui.backends.bundle import Bundle
 from yk8s_tui.errors import ConfigError
-from yk8s_tui.layers import kubeadm
+from yk8s_tui.layers import kubeadm, wireguard
 from yk8s_tui.layers.base import Context
-from yk8s_tui.layers.firewall import networks, opening, ssh_opening
+from yk8s_tui.layers.firewall import api_opening, networks, opening, ssh_opening
 from yk8s_tui.models import versions
 from yk8s_tui.models.networks import effective_vip, node_network
 
@@ -34,6 +34,15 @@ HOST_SYSCTLS = {
 NODE_PORTS = "30000-32767"
 CONTROL_PLANE_PROGRAMS = frozenset({"kubectl", "etcdctl", "etcdutl", "helm"})
 CONTROL_PLANE_IMAGES = frozenset({"kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"})
+WORKER_IMAGES = ("pause", "kube-proxy", "coredns")
+OLD_CONTAINERD = {
+    ("debian", "12"): "1.6",
+    ("debian", "13"): "1.7",
+    ("ubuntu", "22.04"): "1.7",
+    ("ubuntu", "24.04"): "1.7",
+}
+"""Distributions whose containerd is older than 2; the role refuses others by what it finds."""
+
 CNI_FILES = {
     "calico": "manifests/calico.yaml",
     "flannel": "manifests/kube-flannel.yml",
@@ -84,6 +93,21 @@ def prepare(context: Context, *, control_plane: bool) -> Variables:
         **_package_source(context),
         **(_snapshots(context) if control_plane else {}),
     }
+
+
+def old_containerd(context: Context) -> dict[str, tuple[str, ...]]:
+    """`Debian 12 (1.6)` -> the nodes whose distribution has no containerd 2, where containerd is to come from there."""
+    kubernetes = context.config.kubernetes
+    if kubernetes.source != "packages" or kubernetes.containerd_package_mirror:
+        return {}
+    found: dict[str, tuple[str, ...]] = {}
+    for node in context.inventory.kubernetes:
+        facts = context.facts.get(node.name, {})
+        system = (str(facts.get("os_id", "")), str(facts.get("os_version", "")))
+        if has := OLD_CONTAINERD.get(system):
+            name = f"{system[0].capitalize()} {system[1]} ({has})"
+            found[name] = (*found.get(name, ()), node.name)
+    return found
 
 
 def _sandbox_image(context: Context, found: Bundle | None) -> str:
@@ -158,19 +182,23 @@ def _package_source(context: Context) -> Variables:
     }
 
 
+def bracketed(address: str) -> str:
+    """An address as it stands before a port."""
+    return f"[{address}]" if ":" in address else address
+
+
 def endpoint(context: Context) -> Variables:
-    """HAProxy on the frontends: the API, and the published ports."""
+    """HAProxy on the frontends: the API (by the VIP, and inside each VPN tunnel), and the published ports."""
     config, inventory = context.config, context.inventory
-    vip = effective_vip(config)
-    host = f"[{vip}]" if ":" in vip else vip
+    host = bracketed(effective_vip(config))
+    tunnels = [bracketed(h) for tunnel in wireguard.tunnels(config) for h in tunnel.hosts]
     api = {
         "name": "api",
-        "bind": [f"{host}:{config.kubernetes.api_port}"],
+        "bind": [f"{address}:{config.kubernetes.api_port}" for address in (host, *tunnels)],
         "check": "https",
         "check_path": "/readyz",
         "servers": [
-            {"name": n.name, "address": n.address, "port": kubeadm.API_SERVER_PORT}
-            for n in inventory.control_planes
+            {"name": n.name, "address": n.address, "port": kubeadm.API_SERVER_PORT} for n in inventory.control_planes
         ],
     }
     published = [
@@ -186,7 +214,7 @@ def endpoint(context: Context) -> Variables:
         }
         for port in config.trampoline.published_ports
     ]
-    openings = [opening("Kubernetes API", config.kubernetes.api_port)]
+    openings = [api_opening(config)]
     openings += [opening("published", port.port) for port in config.trampoline.published_ports]
     return {
         "haproxy_endpoints_layer": "k8s-base",
@@ -198,9 +226,7 @@ def endpoint(context: Context) -> Variables:
 
 def binaries(found: Bundle, *, control_plane: bool) -> list[str]:
     """Digests of the programs a node needs."""
-    return [
-        f.sha256 for f in found.of_kind("binary") if control_plane or f.name not in CONTROL_PLANE_PROGRAMS
-    ]
+    return [f.sha256 for f in found.of_kind("binary") if control_plane or f.name not in CONTROL_PLANE_PROGRAMS]
 
 
 def images(found: Bundle, *, control_plane: bool) -> list[str]:
@@ -224,13 +250,25 @@ def init(context: Context) -> Variables:
     }
 
 
+def configure(context: Context, *, leader: bool) -> Variables:
+    """What a running control plane node is compared with."""
+    config, inventory = context.config, context.inventory
+    return {
+        "kubeadm_configure_documents": [
+            kubeadm.init_configuration(inventory),
+            kubeadm.cluster_configuration(config, inventory),
+        ],
+        "kubeadm_configure_kube_proxy": kubeadm.kube_proxy_configuration(config),
+        "kubeadm_configure_leader": leader,
+        "kubeadm_configure_binaries": binaries_folder(context),
+    }
+
+
 def join(context: Context, *, control_plane: bool) -> Variables:
     """kubeadm join."""
     config, inventory = context.config, context.inventory
     return {
-        "kubeadm_join_documents": [
-            kubeadm.join_configuration(config, inventory, control_plane=control_plane)
-        ],
+        "kubeadm_join_documents": [kubeadm.join_configuration(config, inventory, control_plane=control_plane)],
         "kubeadm_join_source": inventory.control_planes[0].name,
         "kubeadm_join_endpoint": kubeadm.endpoint(config),
         "kubeadm_join_control_plane": control_plane,
@@ -270,8 +308,7 @@ def settled(context: Context) -> Variables:
     role = {"node-role.kubernetes.io/worker": ""}
     return {
         "labels": {
-            n.name: {**(role if n.is_worker else {}), **n.labels, **config.labels.get(n.name, {})}
-            for n in nodes
+            n.name: {**(role if n.is_worker else {}), **n.labels, **config.labels.get(n.name, {})} for n in nodes
         },
         "taints": {n.name: sorted({*n.taints, *config.taints.get(n.name, ())}) for n in nodes},
         "schedulable_control_planes": not context.inventory.workers,

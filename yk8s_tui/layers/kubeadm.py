@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from yk8s_tui.layers import wireguard
 from yk8s_tui.models import versions
 from yk8s_tui.models.config import Config
 from yk8s_tui.models.networks import effective_vip
@@ -44,10 +45,11 @@ def pause_image(config: Config) -> str:
 
 
 def certificate_names(config: Config, inventory: Inventory) -> list[str]:
-    """Names and addresses in the API certificate: VIP, frontends, control planes, and the operator's own."""
+    """Names and addresses in the API certificate: VIP, frontends, control planes, tunnels, and the operator's own."""
     names = [effective_vip(config)]
     for node in (*inventory.frontends, *inventory.control_planes):
         names += [node.name, node.address]
+    names += [host for tunnel in wireguard.tunnels(config) for host in tunnel.hosts]
     names += ["localhost", "127.0.0.1", *config.kubernetes.extra_sans]
     return list(dict.fromkeys(names))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from yk8s_tui.layers import receipts
 from yk8s_tui.layers.base import ActionContext, NodeOutcome
-from yk8s_tui.layers.kubectl import Kubectl
+from yk8s_tui.layers.kubectl import ADMIN, Kubectl
 from yk8s_tui.models.plan import Action, Step
 
 MANAGED = "yk8s-tui/managed"
@@ -26,6 +26,8 @@ async def settle(context: ActionContext, step: Step) -> dict[str, NodeOutcome]:
     assert isinstance(step.run, Action)
     wanted = step.run.arguments
     kubectl = Kubectl(context, first)
+    if context.check_only and not (await context.ssh.run(first, f"test -e {ADMIN}")).ok:
+        return {first: NodeOutcome("ok", "there is no cluster yet")}
     context.task(first, "Compare labels and taints")
     nodes = (await kubectl.json("get", "nodes"))["items"]
     lines = [line for node in nodes for line in node_changes(kubectl, node, wanted)]
@@ -38,9 +40,7 @@ async def settle(context: ActionContext, step: Step) -> dict[str, NodeOutcome]:
     moved = await _spread_dns(kubectl)
     await receipts.write(context, step, first, "done")
     said = f"{len(lines)} changes" + ("; DNS is on two nodes now" if moved else "")
-    return {
-        first: NodeOutcome("changed" if lines or moved else "ok", said if lines or moved else "as configured")
-    }
+    return {first: NodeOutcome("changed" if lines or moved else "ok", said if lines or moved else "as configured")}
 
 
 def node_changes(kubectl: Kubectl, node: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
@@ -61,9 +61,7 @@ def node_changes(kubectl: Kubectl, node: Mapping[str, Any], wanted: Mapping[str,
         change["annotations"] = {MANAGED: record}
     lines = []
     if change:
-        lines.append(
-            kubectl.line("patch", "node", name, "--type=merge", "-p", json.dumps({"metadata": change}))
-        )
+        lines.append(kubectl.line("patch", "node", name, "--type=merge", "-p", json.dumps({"metadata": change})))
     if add:
         lines.append(kubectl.line("taint", "node", name, "--overwrite", *add))
     if remove:
@@ -71,18 +69,14 @@ def node_changes(kubectl: Kubectl, node: Mapping[str, Any], wanted: Mapping[str,
     return lines
 
 
-def label_patch(
-    present: Mapping[str, str], wanted: Mapping[str, str], former: Sequence[str]
-) -> dict[str, str | None]:
+def label_patch(present: Mapping[str, str], wanted: Mapping[str, str], former: Sequence[str]) -> dict[str, str | None]:
     """Labels to set (value) and to remove (None)."""
     patch: dict[str, str | None] = {k: v for k, v in wanted.items() if present.get(k) != v}
     patch.update(dict.fromkeys(k for k in former if k not in wanted and k in present))
     return patch
 
 
-def taint_changes(
-    present: Sequence[str], wanted: Sequence[str], former: Sequence[str]
-) -> tuple[list[str], list[str]]:
+def taint_changes(present: Sequence[str], wanted: Sequence[str], former: Sequence[str]) -> tuple[list[str], list[str]]:
     """Taints to add and to remove (`key=value:Effect`)."""
     add = [t for t in wanted if t not in present]
     kept = {_identity(t) for t in wanted}

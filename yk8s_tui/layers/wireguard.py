@@ -41,6 +41,11 @@ class Tunnel:
         return tuple(f"{net.network_address + 1}/{net.prefixlen}" for net in nets)
 
     @property
+    def hosts(self) -> tuple[str, ...]:
+        """The frontends' addresses inside the tunnel, without prefix; the API answers there, too."""
+        return tuple(str(ip_interface(a).ip) for a in self.addresses)
+
+    @property
     def key(self) -> str:
         """Name of the secret with the private key that all frontends share."""
         return f"wireguard/{self.name}.key"
@@ -117,7 +122,9 @@ def client_conf(config: Config, tunnel: Tunnel, addresses: Iterable[str], privat
             where="trampoline.wireguard.public_address",
             hint="set it, or set trampoline.vip",
         )
+    inside = " or ".join(f"https://{f'[{h}]' if ':' in h else h}:{config.kubernetes.api_port}" for h in tunnel.hosts)
     lines = [
+        f"# The Kubernetes API inside the tunnel: {inside}",
         "[Interface]",
         f"PrivateKey = {private}",
         f"Address = {', '.join(str(ip_interface(a)) for a in addresses)}",

@@ -219,11 +219,7 @@ class Host:
     def kubelet_says(self):
         """The last errors of kubelet: kubeadm itself only knows that it does not answer."""
         words = ["journalctl", "--unit", "kubelet", "--lines", "40", "--output", "cat", "--no-pager"]
-        errors = [
-            line
-            for line in self.module.run_command(words)[1].splitlines()
-            if re.match(r"E\d{4} |.*error", line)
-        ]
+        errors = [line for line in self.module.run_command(words)[1].splitlines() if re.match(r"E\d{4} |.*error", line)]
         return "".join("\nkubelet: " + SECRETS.sub("***", line) for line in errors[-3:])
 
     def kubeadm(self, verb, documents):
@@ -407,8 +403,8 @@ def admit(host, _receipt):
     return {"changed": True, "admission": admission}
 
 
-def etcdctl(host, *arguments, check=True):
-    """Output of etcdctl against the etcd of this host."""
+def etcdctl(host, *arguments):
+    """Output of etcdctl against the etcd of this host: the host's own program, else that of etcd's container."""
     pki = KUBERNETES + "/pki/etcd/"
     keys = (
         "--cacert",
@@ -418,12 +414,18 @@ def etcdctl(host, *arguments, check=True):
         "--key",
         pki + "healthcheck-client.key",
     )
-    return host.run("etcdctl", "--endpoints", "https://127.0.0.1:2379", *keys, *arguments, check=check)
+    words = ["--endpoints", "https://127.0.0.1:2379", *keys, *arguments]
+    if os.path.exists(os.path.join(host.options["binaries"], "etcdctl")):
+        return host.run("etcdctl", *words, check=True)
+    running = host.run("crictl", "ps", "--name", "^etcd$", "--state", "running", "--quiet", check=True)[1].split()
+    if not running:
+        raise Refused("etcd does not run here; look at `crictl ps -a` on the host")
+    return host.run("crictl", "exec", running[0], "etcdctl", *words, check=True)
 
 
 def forget_stale_members(host):
     """Remove what nodes that are about to join have left in etcd: it would keep them out."""
-    if not host.options["stale"] or not os.path.exists(os.path.join(host.options["binaries"], "etcdctl")):
+    if not host.options["stale"]:
         return
     _, out, _ = etcdctl(host, "member", "list", "--write-out", "json")
     for member in json.loads(out).get("members", ()):

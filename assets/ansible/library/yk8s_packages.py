@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import subprocess
 import time
@@ -22,7 +23,7 @@ description:
   - Configuration files that exist already are kept.
 options:
   packages:
-    description: Names, or C(name=version).
+    description: Names, or C(name=version); a version may be a pattern, as apt takes it (C(1.36.3-*)).
     type: list
     elements: str
     required: true
@@ -100,7 +101,7 @@ def missing_of(packages):
     for package in packages:
         name, _, version = package.partition("=")
         installed, now, _held = found.get(name, (False, "", False))
-        if not installed or (version and version != now):
+        if not installed or (version and not fnmatch.fnmatchcase(now, version)):
             missing.append(package)
     return missing
 

@@ -30,7 +30,7 @@ options:
     default: /usr/local/bin/kubectl
 attributes:
   check_mode:
-    description: Only reads.
+    description: Only reads, and does not wait; nodes without a network (or without a cluster) are left out.
     support: full
 author: yk8s-tui
 """
@@ -85,7 +85,7 @@ def main():
         nodes, problem = ask(module)
         ready = {n["name"] for n in nodes if n["networks"] and n["address"]}
         waiting = sorted(set(module.params["nodes"]) - ready)
-        if not waiting:
+        if not waiting or module.check_mode:
             module.exit_json(changed=False, nodes=sorted(nodes, key=lambda n: n["name"]))
         if time.monotonic() > deadline:
             why = problem or "the controller manager has allocated none"

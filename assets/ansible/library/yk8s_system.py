@@ -173,7 +173,8 @@ class System:
 
     def _unit(self, unit, state):
         name = unit["name"]
-        if state["LoadState"] in ("not-found", "masked") and not (unit["state"] == "started" and self.check_mode):
+        to_come = self.check_mode and unit["state"] in ("started", None)
+        if state["LoadState"] in ("not-found", "masked") and not to_come:
             if unit["missing_ok"] or unit["state"] == "stopped":
                 return
             raise Refused(f"{name}: systemd says it is {state['LoadState']}")
