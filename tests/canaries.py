@@ -63,10 +63,15 @@ class Sweep:
 
     def data(self, where: str, content: bytes) -> None:
         """Search a piece of content."""
-        for name, form, needle in self._needles:
-            if needle in content:
-                self.findings.append(f"{where}: {name} ({form})")
-        self.findings += [f"{where}: a {what}" for what, pattern in PATTERNS if pattern.search(content)]
+        self.findings += [f"{where}: {name}" for name in self._found(content)]
+
+    def has_any(self, content: bytes) -> bool:
+        """Whether there is anything to find."""
+        return any(True for _ in self._found(content))
+
+    def _found(self, content: bytes) -> Iterator[str]:
+        yield from (f"{name} ({form})" for name, form, needle in self._needles if needle in content)
+        yield from (f"a {what}" for what, pattern in PATTERNS if pattern.search(content))
 
     def tree(self, root: Path) -> None:
         """Search every file of a cluster repository but for its secrets, and what git has or would take."""
