@@ -36,9 +36,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def made(source: Path, tmp_path: Path) -> Bundle:
-    return bundles.create(
-        "1.36.3", source, tmp_path / "home" / "v1.36.3", architecture="amd64", note=lambda _: None
-    )
+    return bundles.create("1.36.3", source, tmp_path / "home" / "v1.36.3", architecture="amd64", note=lambda _: None)
 
 
 def test_a_made_bundle_verifies_and_is_found(made: Bundle, tmp_path: Path) -> None:
@@ -78,7 +76,30 @@ def test_everything_that_lacks_is_named_at_once(source: Path, tmp_path: Path) ->
     (source / "images" / "pause.tar").unlink()
     with pytest.raises(BundleError, match="bin/kubeadm, image pause"):
         bundles.create("1.36.3", source, tmp_path / "out", architecture="amd64", note=lambda _: None)
-    assert not (tmp_path / "out" / "bundle.toml").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupted_making_leaves_no_bundle_also_over_an_older_one(made: Bundle, source: Path) -> None:
+    (source / "bin" / "kubelet").write_text("newer")
+
+    def interrupt(text: str) -> None:
+        raise KeyboardInterrupt(text)
+
+    with pytest.raises(KeyboardInterrupt):
+        bundles.create("1.36.3", source, made.root, architecture="amd64", note=interrupt)
+    with pytest.raises(BundleError):
+        Bundle(made.root)
+    again = bundles.create("1.36.3", source, made.root, architecture="amd64", note=lambda _: None)
+    assert again.verify() == ()
+
+
+@pytest.mark.parametrize("version", ["v1.36.3", "1.36", "latest", "1.36.3-rc.1"])
+def test_a_manifest_with_another_kind_of_version_is_refused(made: Bundle, version: str) -> None:
+    path = made.root / "bundle.toml"
+    path.write_text(path.read_text().replace('kubernetes = "1.36.3"', f'kubernetes = "{version}"'))
+    with pytest.raises(BundleError, match="not a bundle manifest") as caught:
+        bundles.available(made.root.parent)
+    assert "kubernetes" in caught.value.why
 
 
 def test_a_file_that_is_no_archive_is_refused(source: Path, tmp_path: Path) -> None:
@@ -125,4 +146,7 @@ def test_commands(
     (tmp_path / "bundles/v1.36.3/bin/ctr").write_text("other")
     assert main(["bundle", "verify", "1.36.3"]) == 1
     assert "bin/ctr" in capsys.readouterr().err
+    assert main(["bundle", "verify", "1.36.3", "--json"]) == 1
+    verified = json.loads(capsys.readouterr().out)["bundles"]
+    assert [p.partition(":")[0] for p in verified[0]["problems"]] == ["bin/ctr"]
     assert main(["bundle", "create", "--kubernetes", "1.12.0", "--from-dir", str(source)]) == 2

@@ -137,7 +137,7 @@ def run_list(args: argparse.Namespace) -> int:
         return ExitCode.DONE
     table = [("NAME", "ADDRESS", "ROLES", "STATE", "MEMORY")]
     for row in rows:
-        memory = f"{row['memory_mb']} MiB" if row["state"] == "running" else "-"
+        memory = f"{row['memory_mb']} MiB" if row["pid"] else "-"
         table.append((row["name"], row["address"], ",".join(row["roles"]) or "-", row["state"], memory))
     widths = [max(len(line[column]) for line in table) for column in range(5)]
     for line in table:

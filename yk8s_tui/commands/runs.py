@@ -225,6 +225,10 @@ def _description(state: RunState) -> list[str]:
         lines.append(f"failed: {failure.node or failure.step}: {failure.task}: {failure.reason}")
         lines += [f"  {line}" for line in failure.evidence.splitlines()]
         lines.append(f"  what to do: {failure.hint}")
+    lines += [f"consent of {event['by']}: {event['text']} ({event['step']})" for event in state.consents]
+    for event in state.waivers:
+        where = f"{event['check']}@{event['node']}" if event.get("node") else event["check"]
+        lines.append(f"waived by {event['by']}: {where}: {event['reason']}")
     lines += [f"{note.level}: {note.text}" for note in state.notes]
     if state.next:
         lines.append(f"next: {state.next}")
@@ -273,7 +277,16 @@ def _as_json(run: RunSummary, state: RunState) -> dict[str, Any]:
         for n in state.nodes.values()
     ]
     failures = [failure._asdict() for failure in state.failures.values()]
-    return asdict(run) | {"cluster": state.cluster, "steps": steps, "nodes": nodes, "failures": failures}
+    consents = [{key: event.get(key, "") for key in ("step", "text", "by")} for event in state.consents]
+    waivers = [{key: event.get(key, "") for key in ("check", "node", "reason", "by")} for event in state.waivers]
+    return asdict(run) | {
+        "cluster": state.cluster,
+        "steps": steps,
+        "nodes": nodes,
+        "failures": failures,
+        "consents": consents,
+        "waivers": waivers,
+    }
 
 
 def _is_control(event: Event, action: str) -> bool:
