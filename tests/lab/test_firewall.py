@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +19,7 @@ from yk8s_tui.operations.plan import make_plan
 from yk8s_tui.runs.start import run_directory, start_run
 
 pytestmark = pytest.mark.lab
+ANSIBLE = Path(__file__).resolve().parents[2] / "assets/ansible"
 
 
 @pytest.fixture
@@ -73,10 +78,10 @@ def test_rules_that_do_not_parse_are_never_loaded(cluster: LabCluster) -> None:
     assert cluster.exec("fe1", "nft -s list table inet yk8s").stdout == rules
 
 
-def test_only_what_is_listed_comes_in_and_other_tables_stay(cluster: LabCluster) -> None:
+def test_only_what_is_listed_comes_in_other_tables_stay_and_changes_by_hand_are_put_right(cluster: LabCluster) -> None:
     address = cluster.inventory.node("fe1").address
     cluster.exec("fe1", "nft add table ip others; nft add chain ip others mine")
-    serve = "import socket as s; l=s.create_server(('',9099)); l.settimeout(60); l.accept()"
+    serve = "import socket as s; l=s.create_server(('',9099)); l.settimeout(600); [l.accept() for _ in range(99)]"
     cluster.exec("fe1", f'systemd-run --unit=listener --collect python3 -c "{serve}"')
     wait_until(lambda: ":9099" in cluster.exec("fe1", "ss -ltnH").stdout, 10, "the listener is up")
     assert not reachable(address, 9099)
@@ -87,24 +92,60 @@ def test_only_what_is_listed_comes_in_and_other_tables_stay(cluster: LabCluster)
         assert reachable(vip(cluster), 22)
         cluster.exec("fe1", "systemctl stop nftables && systemctl start nftables")
         assert "chain mine" in cluster.exec("fe1", "nft list table ip others").stdout
+        cluster.exec("fe1", "nft add rule inet yk8s openings accept")
+        cluster.exec("fe2", "nft flush ruleset")
+        planned = json.loads(cluster.cli("plan", "--layer", "trampoline", "--json").stdout)
+        reason = next(s["reason"] for s in planned["steps"] if s["step"]["id"] == "trampoline.firewall")
+        assert "fe1: drift: firewall table inet yk8s was changed by hand" in reason
+        assert "fe2: drift: firewall table inet yk8s is not loaded" in reason
+        cluster.repository.update({"trampoline.firewall_rules": None})
+        apply(cluster)
+        assert not reachable(address, 9099)
+        for name in ("fe1", "fe2"):
+            listed = cluster.exec(name, "nft list table inet yk8s").stdout
+            assert "policy drop" in listed
+            assert "\t\taccept\n" not in listed
+        assert "chain mine" in cluster.exec("fe1", "nft list table ip others").stdout
     finally:
         cluster.repository.update({"trampoline.firewall_rules": None})
         cluster.exec("fe1", "systemctl stop listener; nft delete table ip others", check=False)
-    apply(cluster)
-    assert not reachable(address, 9099)
 
 
-@pytest.mark.parametrize(
-    ("damage", "reason"),
-    [("nft flush ruleset", "is not loaded"), ("nft add rule inet yk8s openings accept", "was changed by hand")],
-)
-def test_rules_changed_by_hand_are_seen_and_put_right(cluster: LabCluster, damage: str, reason: str) -> None:
-    cluster.exec("fe2", damage)
-    planned = json.loads(cluster.cli("plan", "--layer", "trampoline", "--json").stdout)
-    assert [s["reason"] for s in planned["steps"] if s["step"]["id"] == "trampoline.firewall"] == [
-        f"fe2: drift: firewall table inet yk8s {reason}"
-    ]
-    apply(cluster)
-    listed = cluster.exec("fe2", "nft list table inet yk8s").stdout
-    assert "policy drop" in listed
-    assert "\t\taccept\n" not in listed
+def module(cluster: LabCluster, step: str, **arguments: object) -> subprocess.Popen[str]:
+    """Start the firewall module on fe1 as this step."""
+    receipt = {"id": f"test.{step}", "digest": "d", "run": "r"}
+    fragments = {f"test-{step}.nft": arguments.pop("rule")}
+    given = json.dumps({"receipt": receipt, "directory": "/run/test-receipts", "fragments": fragments, **arguments})
+    address = cluster.inventory.node("fe1").address
+    options = f"-o UserKnownHostsFile={cluster.root / 'state/known_hosts'}"
+    command = [str(Path(sys.executable).with_name("ansible")), "all", "-i", f"{address},", "-u", "root", "-o",
+               "--private-key", str(cluster.root / "secrets/ssh/id_ed25519"), f"--ssh-common-args={options}",
+               "-m", "yk8s_firewall", "-a", given]  # fmt: skip
+    environment = os.environ | {"ANSIBLE_CONFIG": str(ANSIBLE / "ansible.cfg")}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+
+
+def result(process: subprocess.Popen[str]) -> dict[str, float]:
+    """What the module returned."""
+    output = process.communicate(timeout=120)[0]
+    assert process.returncode == 0, output
+    found: dict[str, float] = json.loads(output.partition("=> ")[2])
+    return found
+
+
+def test_of_two_steps_at_once_each_takes_back_its_own_rules_only(cluster: LabCluster) -> None:
+    ports = {"a": 9091, "b": 9092}
+    rules = {s: f"table inet yk8s {{ chain openings {{ tcp dport {p} accept; }}; }}\n" for s, p in ports.items()}
+    load = {s: module(cluster, s, rule=r, state="loaded", rollback_seconds=6) for s, r in rules.items()}
+    rollback = {step: result(process)["rollback_at"] for step, process in load.items()}
+    first, second = sorted(rollback, key=rollback.__getitem__)
+    assert rollback[second] - rollback[first] >= 5.5
+    late = module(cluster, first, rule=rules[first], state="confirmed")
+    assert "not confirmed in time" in late.communicate(timeout=60)[0]
+    listed = "nft list table inet yk8s"
+    wait_until(lambda: "tcp dport 909" not in cluster.exec("fe1", listed).stdout, 60, "nothing is left")
+    former = cluster.exec("fe1", "cat /run/yk8s-firewall/restoring.nft").stdout
+    assert "policy drop" in former
+    assert "tcp dport 909" not in former
+    assert "test-" not in cluster.exec("fe1", "ls /etc/nftables.d").stdout
+    assert cluster.exec("fe1", "systemctl is-failed yk8s-firewall-rollback.service", check=False).returncode

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import glob
 import hashlib
 import json
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 
 from ansible.module_utils.basic import AnsibleModule
@@ -23,6 +26,7 @@ description:
     in one transaction. Files in C(/etc) are not touched yet, so a reboot brings the former rules, too.
   - V(confirmed) must come over a new connection. It disarms the timer and puts the files in place.
   - When nothing confirms, the former rules are back after O(rollback_seconds).
+  - Steps that come at once take turns: rules of one are confirmed or taken back before those of another are loaded.
   - Only the table C(inet yk8s) is ever replaced; tables of others are left alone.
 options:
   state:
@@ -85,6 +89,8 @@ FRAGMENTS = "/etc/nftables.d"
 DROPIN = "/etc/systemd/system/nftables.service.d/yk8s.conf"
 SERVICE = "nftables.service"
 WORK = "/run/yk8s-firewall"
+FORMER = WORK + "/former.nft"
+LOCK = WORK + ".lock"
 UNIT = "yk8s-firewall-rollback"
 TABLE = "inet yk8s"
 FINGERPRINT = "/var/lib/yk8s/firewall.json"
@@ -146,9 +152,8 @@ def read(path):
         return None
 
 
-def stage(files):
+def stage(files, staged):
     """The whole rule set as it would be, in a folder of its own; returns its main file."""
-    staged = os.path.join(WORK, "new")
     shutil.rmtree(staged, ignore_errors=True)
     os.makedirs(os.path.join(staged, "d"), mode=0o700)
     everything = {path: read(path) for path in glob.glob(FRAGMENTS + "/*.nft")}
@@ -164,69 +169,91 @@ def stage(files):
     return name
 
 
+@contextlib.contextmanager
+def locked(seconds):
+    """Nobody else loads, confirms or takes back meanwhile."""
+    deadline = time.monotonic() + seconds
+    with open(LOCK, "w", encoding="utf-8") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Refused("another process has been at the firewall rules for too long") from None
+                time.sleep(0.05)
+        yield
+
+
+@contextlib.contextmanager
+def turn(owner, seconds):
+    """The lock, and no rules that wait for their proof: those of another step have until they take themselves back."""
+    deadline = time.monotonic() + seconds + 10
+    while True:
+        with locked(seconds + 10):
+            if armed() and os.path.exists(FORMER) and read(os.path.join(WORK, "owner")) == owner:
+                roll_back()
+            if not armed():
+                yield
+                return
+        if time.monotonic() > deadline:
+            raise Refused("rules of another step are still waiting to be confirmed")
+        time.sleep(0.2)
+
+
 def armed():
-    """Whether a rollback is waiting."""
-    return _run("systemctl", "is-active", "--quiet", UNIT + ".timer").returncode == 0
+    """Whether a rollback is waiting, or at work."""
+    return _run("systemctl", "is-active", "--quiet", UNIT + ".timer", UNIT + ".service").returncode == 0
 
 
 def arm(seconds, owner):
-    """Keep the rules in force as a file, and start the timer that loads them again."""
+    """Start the timer that loads the rules in force again, then keep them: only who has the timer writes the file."""
     listed = nft("list", "table", *TABLE.split())
     former = f"table {TABLE}\ndelete table {TABLE}\n" + (listed.stdout if listed.returncode == 0 else "")
-    for name, text in (("former.nft", former), ("owner", owner)):
-        with open(os.path.join(WORK, name), "w", encoding="utf-8") as file:
-            file.write(text)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(FORMER)
     _run("systemctl", "reset-failed", UNIT + ".service", UNIT + ".timer")
+    program = shutil.which("nft", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") or "nft"
+    restoring = WORK + "/restoring.nft"
     done = _run(
         "systemd-run",
         f"--unit={UNIT}",
         f"--on-active={seconds}s",
         "--timer-property=AccuracySec=200ms",
         "--description=Restore the former firewall rules",
-        shutil.which("nft", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") or "nft",
-        "-f",
-        os.path.join(WORK, "former.nft"),
+        "flock",
+        LOCK,
+        "/bin/sh",
+        "-c",
+        f"test ! -e {FORMER} || {{ mv {FORMER} {restoring} && {program} -f {restoring}; }}",
     )
     if done.returncode:
         raise Refused("the rollback timer cannot be armed, nothing was loaded: " + done.stdout.strip())
+    write_atomic(os.path.join(WORK, "owner"), owner.encode(), mode=0o600)
+    write_atomic(FORMER, former.encode(), mode=0o600)
 
 
 def disarm():
-    """Stop the timer; returns whether it was still waiting."""
-    waiting = armed()
+    """The former rules are not needed any more; a timer that fires now finds none."""
+    os.unlink(FORMER)
     _run("systemctl", "stop", UNIT + ".timer")
-    return waiting
 
 
 def roll_back():
     """Load the rules that were in force before."""
+    must("nft", "-f", FORMER)
     disarm()
-    nft("-f", os.path.join(WORK, "former.nft"))
-
-
-def await_turn(owner, seconds):
-    """Another step's rules may be waiting for their proof: wait for it, at most until they take themselves back."""
-    deadline = time.monotonic() + seconds + 10
-    while armed():
-        if read(os.path.join(WORK, "owner")) == owner:
-            roll_back()
-            return
-        if time.monotonic() > deadline:
-            raise Refused("rules of another step are still waiting to be confirmed")
-        time.sleep(0.2)
 
 
 def load(module, files, result):
     """Check, arm, load; the former rules stay in force when anything is wrong."""
     options = module.params
-    owner = options["receipt"]["id"] if options["receipt"] else "manual"
     os.makedirs(WORK, mode=0o700, exist_ok=True)
-    await_turn(owner, options["rollback_seconds"])
-    name = stage(files)
+    name = stage(files, os.path.join(WORK, "new"))
     checked = nft("--check", "-f", name)
     if checked.returncode:
         raise Refused("the rules are not valid, nothing was loaded; nft says: " + _short(checked.stdout))
-    arm(options["rollback_seconds"], owner)
+    arm(options["rollback_seconds"], owner_of(options))
     result["rollback_at"] = time.time() + options["rollback_seconds"]
     loaded = nft("-f", name)
     if loaded.returncode:
@@ -236,10 +263,16 @@ def load(module, files, result):
         file.write(fingerprint())
 
 
-def confirm(files):
+def owner_of(options):
+    """Whose rules these are."""
+    return options["receipt"]["id"] if options["receipt"] else "manual"
+
+
+def confirm(files, owner):
     """Disarm, put the files in place, and remember what the kernel has."""
-    if not disarm():
+    if not os.path.exists(FORMER) or read(os.path.join(WORK, "owner")) != owner:
         raise Refused("the new rules were not confirmed in time, the former ones are in force again")
+    disarm()
     different = differences(files)
     for path in different:
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
@@ -290,9 +323,8 @@ def in_force():
 def check_only(files):
     """In check mode: the rules as a whole, in a folder that is removed again."""
     if shutil.which("nft", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"):
-        os.makedirs(WORK, mode=0o700, exist_ok=True)
-        checked = nft("--check", "-f", stage(files))
-        shutil.rmtree(os.path.join(WORK, "new"), ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix="yk8s-firewall-") as folder:
+            checked = nft("--check", "-f", stage(files, os.path.join(folder, "new")))
         if checked.returncode:
             raise Refused("the rules are not valid; nft says: " + _short(checked.stdout))
 
@@ -324,23 +356,34 @@ def act(module, files):
     options = module.params
     if options["state"] == "confirmed":
         if not module.check_mode:
-            confirm(files)
+            with locked(options["rollback_seconds"]):
+                confirm(files, owner_of(options))
             claim(options, files)
         return {"changed": False}
-    if options["receipt"] and not module.check_mode:
+    if module.check_mode:
+        result = compare(files)
+        if result["changed"]:
+            check_only(files)
+        return result
+    if options["receipt"]:
         Receipt(options["receipt"], options["directory"]).start()
-    different = differences(files)
-    result = {"changed": bool(different) or not in_force() or (DROPIN in files and not served())}
-    result["diff"] = [
-        {"before_header": p, "after_header": p, "before": read(p) or "", "after": files[p] or ""} for p in different
-    ]
-    if result["changed"] and module.check_mode:
-        check_only(files)
-    elif result["changed"]:
-        load(module, files, result)
-    elif not module.check_mode:
+    with turn(owner_of(options), options["rollback_seconds"]):
+        result = compare(files)
+        if result["changed"]:
+            load(module, files, result)
+    if not result["changed"]:
         claim(options, files)
     return result
+
+
+def compare(files):
+    """Whether the rules are not as wanted, and how the files differ."""
+    different = differences(files)
+    diff = [
+        {"before_header": p, "after_header": p, "before": read(p) or "", "after": files[p] or ""} for p in different
+    ]
+    changed = bool(different) or not in_force() or (DROPIN in files and not served())
+    return {"changed": changed, "diff": diff}
 
 
 def main():
