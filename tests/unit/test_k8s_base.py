@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from yk8s_tui.backends.bundle import REQUIRED_BINARIES, REQUIRED_IMAGES, BundleFile, Manifest, render
-from yk8s_tui.layers import k8s_base, k8s_variables
+from yk8s_tui.layers import k8s_base, k8s_variables, kubeadm
 from yk8s_tui.layers.base import Context
 from yk8s_tui.layers.cluster_verify import judge
 from yk8s_tui.layers.settle import label_patch, taint_changes, taint_text
@@ -21,7 +21,10 @@ from yk8s_tui.repository.secrets import SecretStore
 ROLES = {"fe": ("frontend",), "cp": ("control-plane",), "w": ("worker",)}
 
 
-def context(root: Path, names: str = "fe1 cp1 cp2 cp3 w1 w2", **kubernetes: Any) -> Context:
+def context(
+    root: Path, names: str = "fe1 cp1 cp2 cp3 w1 w2", *, system: str = "", vpn: bool = False, **kubernetes: Any
+) -> Context:
+    """A cluster of these nodes; `system` is the distribution of all of them (`debian 12`)."""
     nodes = [
         Node(name=name, address=f"192.168.7.{number}", roles=ROLES[name.rstrip("0123456789")])
         for number, name in enumerate(names.split(), start=10)
@@ -31,11 +34,19 @@ def context(root: Path, names: str = "fe1 cp1 cp2 cp3 w1 w2", **kubernetes: Any)
         {
             "cluster": {"name": "c", "harbour": "baremetal"},
             "harbour": {"baremetal": {"nodes": given}},
-            "trampoline": {"vip": "192.168.7.100", "published_ports": [{"port": 443, "node_port": 30443}]},
+            "trampoline": {
+                "vip": "192.168.7.100",
+                "published_ports": [{"port": 443, "node_port": 30443}],
+                "wireguard": {
+                    "enabled": vpn,
+                    "endpoints": [{"network_v4": "10.99.0.0/24", "network_v6": "fd00:99::/64"}],
+                },
+            },
             "kubernetes": kubernetes,
         }
     )
-    return Context(config, Inventory(nodes=tuple(nodes)), root)
+    facts = dict(zip(("os_id", "os_version"), system.split(), strict=False))
+    return Context(config, Inventory(nodes=tuple(nodes)), root, {n.name: facts for n in nodes})
 
 
 def steps(found: Context) -> dict[str, Step]:
@@ -48,9 +59,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     names = [*REQUIRED_BINARIES, "runc", "etcdctl"]
     files = [BundleFile(path=f"bin/{n}", sha256=f"{i:064x}", kind="binary") for i, n in enumerate(names)]
     files += [
-        BundleFile(
-            path=f"images/{n}.tar", sha256=f"{i:064x}", kind="image", references=(f"registry.k8s.io/{n}:1",)
-        )
+        BundleFile(path=f"images/{n}.tar", sha256=f"{i:064x}", kind="image", references=(f"registry.k8s.io/{n}:1",))
         for i, n in enumerate(REQUIRED_IMAGES, start=100)
     ]
     root = tmp_path / "bundles" / "v1.36.3"
@@ -87,9 +96,7 @@ def test_preparation_waits_for_nothing_and_joins_go_one_by_one(tmp_path: Path, b
 
 def test_only_what_a_role_needs_goes_to_its_nodes(tmp_path: Path, bundle: Path) -> None:
     found = steps(context(tmp_path))
-    argument = {
-        name: set(found[name].run.arguments["files"]) for name in found if name.startswith(("bin", "ima"))
-    }  # type: ignore[union-attr]
+    argument = {name: set(found[name].run.arguments["files"]) for name in found if name.startswith(("bin", "ima"))}  # type: ignore[union-attr]
     assert argument["images-workers"] < argument["images-control-plane"]
     assert argument["binaries-workers"] < argument["binaries-control-plane"]
     special = argument["images-control-plane"] - argument["images-workers"]
@@ -143,6 +150,47 @@ def test_haproxy_checks_readyz_and_leads_published_ports_to_workers(tmp_path: Pa
     assert [(s["name"], s["port"]) for s in published["servers"]] == [("w1", 30443), ("w2", 30443)]
 
 
+def test_the_api_answers_inside_the_tunnel_and_is_certified_there(tmp_path: Path, bundle: Path) -> None:
+    found = context(tmp_path, vpn=True)
+    api = steps(found)["api-endpoint"].variables["haproxy_endpoints_served"][0]
+    assert api["bind"] == ["192.168.7.100:8888", "10.99.0.1:8888", "[fd00:99::1]:8888"]
+    assert {"10.99.0.1", "fd00:99::1"} <= set(kubeadm.certificate_names(found.config, found.inventory))
+    assert "10.99.0.1" not in kubeadm.certificate_names(context(tmp_path).config, found.inventory)
+
+
+def test_a_changed_control_plane_is_configured_one_node_at_a_time(tmp_path: Path, bundle: Path) -> None:
+    before, after = steps(context(tmp_path)), steps(context(tmp_path, extra_sans=["api.example.org"]))
+    for name in ("configure-cp1", "configure-cp2", "configure-cp3"):
+        assert before[name].variables != after[name].variables
+        assert name in {need.removeprefix("k8s-base.") for need in after["verify"].needs}
+    assert "k8s-base.settle" in after["configure-cp1"].needs
+    assert {"k8s-base.configure-cp1", "k8s-base.configure-cp2"} <= set(after["configure-cp3"].needs)
+    leaders = [after[f"configure-cp{n}"].variables["kubeadm_configure_leader"] for n in (1, 2, 3)]
+    assert leaders == [True, False, False]
+
+
+def test_a_distribution_without_containerd_2_is_named_before_anything_runs(tmp_path: Path) -> None:
+    found = context(tmp_path, system="debian 12", source="packages")
+    (missing,) = k8s_base.missing_artifacts(found)
+    assert missing.name == "containerd 2 for Debian 12 (1.6)"
+    assert "kubernetes.containerd_package_mirror" in missing.remedy
+    assert set(steps(found)) == {"api-endpoint"}
+    mirror = "deb http://mirror.example.org/docker bookworm stable"
+    own = context(tmp_path, system="debian 12", source="packages", containerd_package_mirror=mirror)
+    assert k8s_base.missing_artifacts(own) == ()
+    assert k8s_base.missing_artifacts(context(tmp_path, system="ubuntu 26.04", source="packages")) == ()
+
+
+def test_with_packages_images_are_pulled_before_kubeadm_needs_them(tmp_path: Path) -> None:
+    found = steps(context(tmp_path, source="packages", image_registry="registry.example.org/k8s"))
+    control, workers = found["images-control-plane"], found["images-workers"]
+    assert control.id in found["init"].needs
+    assert workers.id in found["join-workers"].needs
+    assert control.run.arguments["only"] == []  # type: ignore[union-attr]
+    assert workers.run.arguments["only"] == ["pause", "kube-proxy", "coredns"]  # type: ignore[union-attr]
+    assert control.run.arguments["registry"] == "registry.example.org/k8s"  # type: ignore[union-attr]
+
+
 def test_labels_that_were_ours_are_removed_and_others_stay() -> None:
     present = {"zone": "a", "old": "1", "foreign": "x"}
     assert label_patch(present, {"zone": "b"}, ["zone", "old"]) == {"zone": "b", "old": None}
@@ -185,3 +233,5 @@ def test_a_whole_cluster_has_no_problems_and_a_broken_one_has_each_at_its_node()
     assert sick["w1"] == ["is not Ready: cni"]
     assert sick["w2"] == ["is not in the cluster"]
     assert len(sick["cp1"]) == 3
+    silent = judge([node("cp1")], "ok", dns, [], ("cp1",), "cp1")
+    assert silent["cp1"] == ["etcd does not say how its members are"]

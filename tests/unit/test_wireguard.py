@@ -104,6 +104,7 @@ def test_the_two_ends_fit_together(tmp_path: Path) -> None:
     assert "Address = 10.199.0.2/32" in client
     assert "Endpoint = 192.168.7.100:51820" in client
     assert "MTU = 1420" in client
+    assert client.startswith("# The Kubernetes API inside the tunnel: https://10.199.0.1:8888\n")
     assert store.path("vpn/alice-wg0.conf").stat().st_mode & 0o777 == 0o600
 
 
