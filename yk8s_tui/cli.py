@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 COMMANDS = (
     "init",
+    "import_",
     "config",
     "plan",
     "preflight",
