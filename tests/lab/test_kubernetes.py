@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import shutil
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.lab.conftest import LabCluster, MakeLab, wait_until
 from tests.lab.frontends import journal
+from tests.lab.test_vpn import Client
 from yk8s_tui.backends.bundle import Bundle
+from yk8s_tui.backends.lab_names import bridge_name
 from yk8s_tui.models.kubernetes import Kubernetes
 
 pytestmark = [pytest.mark.lab, pytest.mark.kubernetes]
@@ -46,13 +53,31 @@ def cluster(make_lab: MakeLab) -> LabCluster:
     """One frontend, one control plane and one worker with Kubernetes; made once, shared by the tests."""
     version = Kubernetes().version
     if Bundle.find(version) is None:
-        pytest.skip(
-            f"missing: a Kubernetes bundle v{version} in $YK8S_BUNDLE_DIR or the default cache folder"
-        )
+        pytest.skip(f"missing: a Kubernetes bundle v{version} in $YK8S_BUNDLE_DIR or the default cache folder")
     made = make_lab(SMALL)
     if not list(made.root.glob("runs/*/journal.jsonl")):
+        made.repository.update({"trampoline.wireguard.enabled": True})
+        assert made.cli("vpn", "add", "alice").returncode == 0
         apply(made)
     return made
+
+
+@pytest.fixture
+def client(cluster: LabCluster, tmp_path: Path) -> Iterator[Client]:
+    """alice, outside, with her tunnel up."""
+    if not (shutil.which("wg-quick") and shutil.which("wireguard-go") and shutil.which("curl")):
+        pytest.skip("missing: wg-quick, wireguard-go, curl (apt-get install wireguard-tools wireguard-go curl)")
+    tag = cluster.harbour.state.tag
+    made, subnet = Client(f"yk-api-{tag}", f"va-{tag}"), cluster.config.harbour.lab.subnet
+    conf = tmp_path / f"a{tag}.conf"
+    shutil.copy(cluster.root / "secrets/vpn/alice-wg0.conf", conf)
+    made.plug(bridge_name(tag), f"{subnet.network_address + 201}/{subnet.prefixlen}")
+    try:
+        made.run("wg-quick", "up", str(conf))
+        yield made
+    finally:
+        made.run("wg-quick", "down", str(conf), check=False)
+        made.unplug()
 
 
 def apply(cluster: LabCluster, *arguments: str, **environment: str) -> list[dict[str, Any]]:
@@ -126,9 +151,7 @@ def test_nothing_secret_is_left_on_the_hosts(cluster: LabCluster) -> None:
     for name in ("cp1", "w1"):
         assert cluster.exec(name, "ls /run | grep yk8s-kubeadm || true").stdout == ""
     assert cluster.exec("cp1", "stat -c %a /etc/kubernetes/yk8s/encryption.json").stdout.strip() == "600"
-    tokens = kubectl(
-        cluster, "get secrets -n kube-system --field-selector type=bootstrap.kubernetes.io/token -o json"
-    )
+    tokens = kubectl(cluster, "get secrets -n kube-system --field-selector type=bootstrap.kubernetes.io/token -o json")
     assert all("expiration" in s["data"] for s in json.loads(tokens)["items"])
 
 
@@ -152,6 +175,57 @@ def test_the_kubeconfig_works_from_here_and_is_limited(cluster: LabCluster) -> N
         capture_output=True, text=True, timeout=30,
     )  # fmt: skip
     assert done.stdout == "ok", done.stderr
+
+
+def authority(cluster: LabCluster, folder: Path) -> Path:
+    """The CA certificate of the kubeconfig the tool keeps."""
+    kubeconfig = yaml.safe_load((cluster.root / "secrets/kubeconfig").read_text())
+    path = folder / "ca.crt"
+    path.write_bytes(base64.b64decode(kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"]))
+    return path
+
+
+def test_a_vpn_client_reaches_the_api_through_the_tunnel(cluster: LabCluster, client: Client, tmp_path: Path) -> None:
+    interface = f"a{cluster.harbour.state.tag}"
+
+    def transferred() -> list[int]:
+        return [int(n) for n in client.run("wg", "show", interface, "transfer").stdout.split()[1:]]
+
+    before = transferred()
+    trust = str(authority(cluster, tmp_path))
+    address = f"https://10.199.0.1:{cluster.config.kubernetes.api_port}/readyz"
+    assert (
+        f"# The Kubernetes API inside the tunnel: {address.removesuffix('/readyz')}"
+        in (cluster.root / "secrets/vpn/alice-wg0.conf").read_text()
+    )
+    assert client.run("curl", "-sS", "--max-time", "20", "--cacert", trust, address).stdout == "ok"
+    assert all(now - then > 500 for then, now in zip(before, transferred(), strict=True))
+
+
+def test_a_changed_control_plane_comes_into_force(cluster: LabCluster, tmp_path: Path) -> None:
+    mode = "get configmap kube-proxy --namespace kube-system -o yaml"
+    assert "mode: nftables" in kubectl(cluster, mode)
+    cluster.repository.update(
+        {
+            "kubernetes.extra_sans": ["api.example.org"],
+            "kubernetes.audit_log": False,
+            "kubernetes.proxy_mode": "iptables",
+        }
+    )
+    events = apply(cluster)
+    assert results(events)["k8s-base.configure-cp1"] == "changed"
+    assert "mode: iptables" in kubectl(cluster, mode)
+    assert "api.example.org" in kubectl(cluster, "get configmap kubeadm-config --namespace kube-system -o yaml")
+    assert "audit-log-path" not in cluster.exec("cp1", "cat /etc/kubernetes/manifests/kube-apiserver.yaml").stdout
+    api = f"{cluster.inventory.frontends[0].address}:{cluster.config.kubernetes.api_port}"
+    asked = ["curl", "-sS", "--max-time", "20", "--cacert", str(authority(cluster, tmp_path)),
+             "--connect-to", f"api.example.org:443:{api}", "https://api.example.org/readyz"]  # fmt: skip
+    assert subprocess.run(asked, capture_output=True, text=True, timeout=60).stdout == "ok"
+    cluster.repository.update({"kubernetes.encryption_at_rest": False})
+    refused = cluster.cli("apply", "--yes", "--layer", "k8s-base", timeout=600)
+    assert refused.returncode != 0
+    assert "could not be read any more" in refused.stdout + refused.stderr
+    cluster.repository.update({"kubernetes.encryption_at_rest": True})
 
 
 def test_labels_and_taints_follow_the_configuration_and_others_stay(cluster: LabCluster) -> None:
