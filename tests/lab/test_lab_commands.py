@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import MakeLab, needs_mirror, wait_until
+from tests.lab.conftest import MakeLab, collect, needs_mirror, wait_until
 from yk8s_tui.backends import lab_base, lab_system
 from yk8s_tui.errors import ExitCode
+from yk8s_tui.operations.apply import ensure_harbour
 
 pytestmark = pytest.mark.lab
 SMALL = {"harbour.lab.workers": 1}
@@ -26,9 +27,7 @@ def test_exec_passes_output_input_and_exit_code_through(make_lab: MakeLab) -> No
     cluster = make_lab(SMALL)
     done = cluster.cli("lab", "exec", "w1", "--", "sh", "-c", "hostname; pwd; echo oops >&2; exit 42")
     assert (done.returncode, done.stdout, done.stderr) == (42, "w1\n/root\n", "oops\n")
-    assert (
-        cluster.cli("lab", "exec", "w1", "--", "sh", "-c", "kill -TERM $$").returncode == 128 + signal.SIGTERM
-    )
+    assert cluster.cli("lab", "exec", "w1", "--", "sh", "-c", "kill -TERM $$").returncode == 128 + signal.SIGTERM
     assert cluster.cli("lab", "exec", "w1", "--", "env").stdout.count("SECRET") == 0
     unknown = cluster.cli("lab", "exec", "w9", "--", "true")
     assert unknown.returncode == ExitCode.USAGE
@@ -54,15 +53,48 @@ def test_list_down_and_up_of_one_node(make_lab: MakeLab) -> None:
     assert len(table) == 4
 
 
-def test_a_changed_address_is_refused_before_anything_is_lost(make_lab: MakeLab) -> None:
-    cluster = make_lab({"harbour.lab.workers": 0, "harbour.lab.combined": True}, fresh=True)
-    subnet = str(cluster.config.harbour.lab.subnet)
+def test_surplus_stays_and_losses_need_the_typed_name(make_lab: MakeLab) -> None:
+    cluster = make_lab({"harbour.lab.workers": 1, "harbour.lab.combined": True}, fresh=True)
+    name = cluster.config.cluster.name
+    cluster.repository.update({"harbour.lab.workers": 0})
+    assert "w1: not configured any more" in cluster.cli("lab", "up").stdout
+    notes = asyncio.run(collect(ensure_harbour(cluster.repository)))
+    assert [(event.resource, event.state) for event in notes] == [("w1", "note")]
+    cluster.exec("cp1", "touch /root/marker")
     cluster.repository.update({"harbour.lab.subnet": "10.91.250.0/24"})
     refused = cluster.cli("lab", "up")
     assert refused.returncode == ExitCode.FAILED
     assert "cannot change their address" in refused.stderr
-    cluster.repository.update({"harbour.lab.subnet": subnet})
-    cluster.destroy()
+    for words, code in (
+        (("--yes",), ExitCode.CONSENT),
+        (("--yes", "--confirm", "other"), ExitCode.CONSENT),
+        (("--confirm", name), ExitCode.USAGE),
+        (("--check", "--confirm", name), ExitCode.PREFLIGHT),
+    ):
+        asked = cluster.cli("apply", *words)
+        assert asked.returncode == code, asked.stderr
+    cluster.exec("cp1", "test -e /root/marker")
+    events = asyncio.run(collect(ensure_harbour(cluster.repository, name)))
+    assert [event.state for event in events if event.resource == "cp1"] == ["started", "done"]
+    assert cluster.exec("cp1", "test -e /root/marker", check=False).returncode == 1
+    assert "10.91.250.21" in cluster.exec("cp1", "hostname -I").stdout
+    told = json.loads(cluster.cli("preflight", "--check", "identity.hostname", "--json").stdout)["findings"]
+    assert [(f["node"], f["verdict"]) for f in told if f["id"] == "identity.hostname"] == [("cp1", "pass")]
+
+
+def test_what_was_made_goes_also_when_the_configuration_is_torn(make_lab: MakeLab) -> None:
+    cluster = make_lab({"harbour.lab.workers": 0, "harbour.lab.combined": True}, fresh=True)
+    config, text = cluster.repository.config_path, cluster.repository.config_text()
+    config.write_text(text + "torn = [")
+    try:
+        assert "running" in cluster.cli("lab", "list").stdout
+        assert cluster.cli("lab", "down").returncode == ExitCode.DONE
+        name = cluster.cli("destroy").stderr.split("--confirm ")[1].split()[0]
+        done = cluster.cli("destroy", "--confirm", name)
+    finally:
+        config.write_text(text)
+    assert done.returncode == ExitCode.DONE, done.stderr
+    assert not cluster.harbour.state.exists
 
 
 def test_without_root_it_says_what_is_needed(
@@ -109,9 +141,7 @@ def test_a_copied_repository_cannot_touch_the_original_s_hosts(make_lab: MakeLab
     assert all(host.init for host in cluster.harbour.state.hosts())
 
 
-def test_prune_needs_the_tag_and_removes_only_orphans(
-    make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_prune_needs_the_tag_and_removes_only_orphans(make_lab: MakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = make_lab({"harbour.lab.workers": 0, "harbour.lab.combined": True}, fresh=True)
     state = cluster.harbour.state
     monkeypatch.setenv("XDG_STATE_HOME", str(state.directory.parent.parent.parent))
