@@ -12,8 +12,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from yk8s_tui.models.nodes import Inventory, Node
 from yk8s_tui.models.plan import Step
 from yk8s_tui.repository.atomic import write_atomic
@@ -122,6 +120,8 @@ def _names(nodes: Iterable[Node]) -> dict[str, dict[str, Any]]:
 
 
 def _write(path: Path, data: Mapping[str, Any]) -> None:
+    import yaml
+
     text = HEADER + yaml.safe_dump(_data(data), sort_keys=False, allow_unicode=True, width=120)
     try:
         if path.read_text(encoding="utf-8") == text:

@@ -1,4 +1,7 @@
-"""The cluster repository: one directory with everything about one cluster."""
+"""The cluster repository: one directory with everything about one cluster.
+
+What reads and writes the configuration is imported when that is done: an engine that runs playbooks only needs paths.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,15 @@ import stat
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from yk8s_tui.errors import ConfigError
-from yk8s_tui.models.config import Config
-from yk8s_tui.models.problems import InvalidConfig, Problem
 from yk8s_tui.repository.atomic import write_atomic
-from yk8s_tui.repository.editing import edit
-from yk8s_tui.repository.migration import migrate
-from yk8s_tui.repository.reading import Reading, examine, read_text
+
+if TYPE_CHECKING:
+    from yk8s_tui.models.config import Config
+    from yk8s_tui.models.problems import Problem
+    from yk8s_tui.repository.reading import Reading
 
 CONFIG = Path("config") / "config.toml"
 
@@ -84,15 +87,21 @@ class Repository:
 
     def config_text(self) -> str:
         """The text of `config.toml`; raises `ConfigError` when it is missing, torn or unreadable."""
+        from yk8s_tui.repository.reading import read_text
+
         return read_text(self.config_path)
 
     def examine(self) -> Reading:
         """The configuration with everything that is to be said about it; an older layout is migrated first."""
+        from yk8s_tui.repository.reading import examine
+
         self.migrate()
         return examine(self.config_text(), today=date.today())
 
     def migrate(self) -> int | None:
         """Bring `config.toml` to the present layout, with a backup; the version it had, or None."""
+        from yk8s_tui.repository.migration import migrate
+
         text = self.config_text()
         result = migrate(text, where=str(self.config_path))
         if result.text == text:
@@ -117,6 +126,9 @@ class Repository:
 
         Raises `InvalidConfig`, and writes nothing, when the result would not be valid.
         """
+        from yk8s_tui.repository.editing import edit
+        from yk8s_tui.repository.reading import examine
+
         self.migrate()
         before = self.config_text()
         text = edit(before, changes, where=str(self.config_path))
@@ -131,6 +143,8 @@ class Repository:
         write_atomic(self.config_path, text, mode=mode)
 
     def _accepted(self, reading: Reading) -> Config:
+        from yk8s_tui.models.problems import InvalidConfig
+
         if reading.config is None:
             raise InvalidConfig(reading.problems, where=str(self.config_path))
         return reading.config

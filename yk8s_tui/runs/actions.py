@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yk8s_tui.errors import UnreachableError, Yk8sError
-from yk8s_tui.layers.base import ActionContext, NodeOutcome
 from yk8s_tui.models.plan import Action, Step
 from yk8s_tui.runs.hints import hint_for
 from yk8s_tui.runs.outcome import Outcome, Trouble
@@ -17,10 +16,12 @@ from yk8s_tui.runs.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from yk8s_tui.backends.ssh import SshPool
+    from yk8s_tui.layers.base import ActionContext, NodeOutcome
     from yk8s_tui.models.config import Config
     from yk8s_tui.models.nodes import Inventory
 
-ActionFunction = Callable[[ActionContext, Step], Awaitable[Mapping[str, NodeOutcome]]]
+    ActionFunction = Callable[[ActionContext, Step], Awaitable[Mapping[str, NodeOutcome]]]
+
 PACKAGE = "yk8s_tui."
 
 

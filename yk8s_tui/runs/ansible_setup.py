@@ -111,7 +111,6 @@ def environment(root: Path, known_hosts: Path, workspace: Path, sockets: Path, r
         "ANSIBLE_COMMAND_WARNINGS": "False",
         "ANSIBLE_ANY_ERRORS_FATAL": "False",
         "ANSIBLE_INJECT_FACT_VARS": "False",
-        "PYTHONUNBUFFERED": "1",
     }
 
 

@@ -10,8 +10,6 @@ from yk8s_tui.models.plan import Plan
 from yk8s_tui.runs.journal import JournalReader
 from yk8s_tui.runs.processes import MARK, end_all, marked
 from yk8s_tui.runs.start import RunSummary, list_runs, run_directory
-from yk8s_tui.runs.state import RunState
-from yk8s_tui.runs.views import SUCCEEDED
 from yk8s_tui.runs.workspace import clear_leftovers
 
 SWEPT = "swept"
@@ -45,6 +43,9 @@ def interrupted_run(root: Path) -> Interrupted | None:
 
 def examine(root: Path, run: RunSummary) -> Interrupted:
     """What the journal of a run says about each step."""
+    from yk8s_tui.runs.state import RunState
+    from yk8s_tui.runs.views import SUCCEEDED
+
     state = RunState()
     for batch in JournalReader(run_directory(root, run.id) / "journal.jsonl").batches():
         state.apply_all(batch)
