@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
@@ -80,6 +81,8 @@ def main():
         },
         supports_check_mode=True,
     )
+    if module.check_mode and not os.path.exists(module.params["kubectl"]):
+        module.exit_json(changed=False, nodes=[])
     deadline = time.monotonic() + module.params["seconds"]
     while True:
         nodes, problem = ask(module)
