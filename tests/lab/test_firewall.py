@@ -78,39 +78,6 @@ def test_rules_that_do_not_parse_are_never_loaded(cluster: LabCluster) -> None:
     assert cluster.exec("fe1", "nft -s list table inet yk8s").stdout == rules
 
 
-def test_only_what_is_listed_comes_in_other_tables_stay_and_changes_by_hand_are_put_right(cluster: LabCluster) -> None:
-    address = cluster.inventory.node("fe1").address
-    cluster.exec("fe1", "nft add table ip others; nft add chain ip others mine")
-    serve = "import socket as s; l=s.create_server(('',9099)); l.settimeout(600); [l.accept() for _ in range(99)]"
-    cluster.exec("fe1", f'systemd-run --unit=listener --collect python3 -c "{serve}"')
-    wait_until(lambda: ":9099" in cluster.exec("fe1", "ss -ltnH").stdout, 10, "the listener is up")
-    assert not reachable(address, 9099)
-    cluster.repository.update({"trampoline.firewall_rules": [{"port": 9099, "comment": 'a "test"; accept'}]})
-    try:
-        apply(cluster)
-        assert reachable(address, 9099)
-        assert reachable(vip(cluster), 22)
-        cluster.exec("fe1", "systemctl stop nftables && systemctl start nftables")
-        assert "chain mine" in cluster.exec("fe1", "nft list table ip others").stdout
-        cluster.exec("fe1", "nft add rule inet yk8s openings accept")
-        cluster.exec("fe2", "nft flush ruleset")
-        planned = json.loads(cluster.cli("plan", "--layer", "trampoline", "--json").stdout)
-        reason = next(s["reason"] for s in planned["steps"] if s["step"]["id"] == "trampoline.firewall")
-        assert "fe1: drift: firewall table inet yk8s was changed by hand" in reason
-        assert "fe2: drift: firewall table inet yk8s is not loaded" in reason
-        cluster.repository.update({"trampoline.firewall_rules": None})
-        apply(cluster)
-        assert not reachable(address, 9099)
-        for name in ("fe1", "fe2"):
-            listed = cluster.exec(name, "nft list table inet yk8s").stdout
-            assert "policy drop" in listed
-            assert "\t\taccept\n" not in listed
-        assert "chain mine" in cluster.exec("fe1", "nft list table ip others").stdout
-    finally:
-        cluster.repository.update({"trampoline.firewall_rules": None})
-        cluster.exec("fe1", "systemctl stop listener; nft delete table ip others", check=False)
-
-
 def module(cluster: LabCluster, step: str, **arguments: object) -> subprocess.Popen[str]:
     """Start the firewall module on fe1 as this step."""
     receipt = {"id": f"test.{step}", "digest": "d", "run": "r"}
@@ -149,3 +116,36 @@ def test_of_two_steps_at_once_each_takes_back_its_own_rules_only(cluster: LabClu
     assert "tcp dport 909" not in former
     assert "test-" not in cluster.exec("fe1", "ls /etc/nftables.d").stdout
     assert cluster.exec("fe1", "systemctl is-failed yk8s-firewall-rollback.service", check=False).returncode
+
+
+def test_only_what_is_listed_comes_in_other_tables_stay_and_changes_by_hand_are_put_right(cluster: LabCluster) -> None:
+    address = cluster.inventory.node("fe1").address
+    cluster.exec("fe1", "nft add table ip others; nft add chain ip others mine")
+    serve = "import socket as s; l=s.create_server(('',9099)); l.settimeout(600); [l.accept() for _ in range(99)]"
+    cluster.exec("fe1", f'systemd-run --unit=listener --collect python3 -c "{serve}"')
+    wait_until(lambda: ":9099" in cluster.exec("fe1", "ss -ltnH").stdout, 10, "the listener is up")
+    assert not reachable(address, 9099)
+    cluster.repository.update({"trampoline.firewall_rules": [{"port": 9099, "comment": 'a "test"; accept'}]})
+    try:
+        apply(cluster)
+        assert reachable(address, 9099)
+        assert reachable(vip(cluster), 22)
+        cluster.exec("fe1", "systemctl stop nftables && systemctl start nftables")
+        assert "chain mine" in cluster.exec("fe1", "nft list table ip others").stdout
+        cluster.exec("fe1", "nft add rule inet yk8s openings accept")
+        cluster.exec("fe2", "nft flush ruleset")
+        planned = json.loads(cluster.cli("plan", "--layer", "trampoline", "--json").stdout)
+        reason = next(s["reason"] for s in planned["steps"] if s["step"]["id"] == "trampoline.firewall")
+        assert "fe1: drift: firewall table inet yk8s was changed by hand" in reason
+        assert "fe2: drift: firewall table inet yk8s is not loaded" in reason
+        cluster.repository.update({"trampoline.firewall_rules": None})
+        apply(cluster)
+        assert not reachable(address, 9099)
+        for name in ("fe1", "fe2"):
+            listed = cluster.exec(name, "nft list table inet yk8s").stdout
+            assert "policy drop" in listed
+            assert "\t\taccept\n" not in listed
+        assert "chain mine" in cluster.exec("fe1", "nft list table ip others").stdout
+    finally:
+        cluster.repository.update({"trampoline.firewall_rules": None})
+        cluster.exec("fe1", "systemctl stop listener; nft delete table ip others", check=False)
