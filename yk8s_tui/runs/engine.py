@@ -194,9 +194,10 @@ class Engine:
         await self._sweep([name for name in self.plan.inventory.names if name in nodes], self.around.run)
 
     async def _sweep(self, nodes: list[str], run: str) -> None:
-        for swept in await sweep(self.around.pool, nodes, run):
-            for level, text in swept.lines():
-                self._note(text, level)
+        async with self.around.new_pool() as pool:
+            for swept in await sweep(pool, nodes, run):
+                for level, text in swept.lines():
+                    self._note(text, level)
 
     def _note(self, text: str, level: str = "info") -> None:
         self.journal.write("note", text=text, level=level)

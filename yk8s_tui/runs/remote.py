@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from yk8s_tui import paths
 from yk8s_tui.errors import Yk8sError
-from yk8s_tui.runs.ansible_setup import RUN_MARK
 
 if TYPE_CHECKING:
     from yk8s_tui.backends.ssh import SshPool
@@ -58,15 +57,17 @@ def _few(commands: tuple[str, ...]) -> str:
 
 
 async def sweep(pool: SshPool, nodes: Iterable[str], run: str) -> list[Swept]:
-    """Look at all these nodes at once, as root; a node that does not answer is an answer, too."""
+    """Look at all these nodes at once, as root; a node that does not answer is an answer, too.
+
+    `pool` is one without the mark of the run: what looks must not be found itself.
+    """
     script = (paths.assets() / "sweep.py").read_bytes()
     return list(await asyncio.gather(*(_sweep(pool, node, run, script) for node in nodes)))
 
 
 async def _sweep(pool: SshPool, node: str, run: str, script: bytes) -> Swept:
     try:
-        # Without the mark: a host may be looked at by two names at once, and looks must not end one another.
-        command = f"exec env -u {RUN_MARK} python3 - {shlex.quote(run)}"
+        command = f"python3 - {shlex.quote(run)}"
         done = await pool.run(node, command, input=script, timeout=SWEEP_SECONDS)
         if not done.ok:
             return Swept(node, error=done.error_text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,15 +57,19 @@ class Surroundings:
     def pool(self) -> SshPool:
         """Connections for actions, shared by all of them."""
         if self._pool is None:
-            from yk8s_tui.backends.ssh import SshPool
-
-            self._pool = SshPool(
-                self.plan.inventory,
-                known_hosts=self.repository.known_hosts,
-                secrets_dir=self.repository.secrets_dir,
-                environment={RUN_MARK: self.run},
-            )
+            self._pool = self.new_pool({RUN_MARK: self.run})
         return self._pool
+
+    def new_pool(self, environment: Mapping[str, str] | None = None) -> SshPool:
+        """Connections of their own; without the mark they are for looking for what carries it."""
+        from yk8s_tui.backends.ssh import SshPool
+
+        return SshPool(
+            self.plan.inventory,
+            known_hosts=self.repository.known_hosts,
+            secrets_dir=self.repository.secrets_dir,
+            environment=environment,
+        )
 
     def secret(self, name: str) -> str:
         """A secret by name, known to the redactor from now on; raises `ConfigError` when it is missing."""
