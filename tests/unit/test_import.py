@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import string
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,8 +98,8 @@ def keys_of(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     """Every leaf by its dotted key; written apart from the product's own walk."""
     if isinstance(value, dict) and value:
         for name, inner in value.items():
-            plain = name if name and name.isascii() and name.replace("_", "").replace("-", "").isalnum() else None
-            shown = plain if plain is not None else json.dumps(name, ensure_ascii=False)
+            is_bare = bool(name) and set(name) <= set(string.ascii_letters + string.digits + "-_")
+            shown = name if is_bare else json.dumps(name, ensure_ascii=False)
             yield from keys_of(inner, f"{key}.{shown}" if key else shown)
     elif isinstance(value, list) and any(isinstance(v, dict) for v in value):
         for number, inner in enumerate(value):
