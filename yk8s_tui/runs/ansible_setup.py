@@ -104,6 +104,8 @@ def environment(root: Path, known_hosts: Path, workspace: Path, sockets: Path, r
         "ANSIBLE_SSH_RETRIES": "2",
         # Until Python is up on a host, which takes long on a busy one; ConnectTimeout finds the dead.
         "ANSIBLE_TIMEOUT": "30",
+        # Modules would write their arguments, contents of files among them, to the journal of the host.
+        "ANSIBLE_NO_TARGET_SYSLOG": "True",
         "ANSIBLE_NOCOLOR": "True",
         "ANSIBLE_DEPRECATION_WARNINGS": "False",
         "ANSIBLE_RETRY_FILES_ENABLED": "False",
