@@ -24,9 +24,7 @@ async def install(context: ActionContext, step: Step) -> dict[str, NodeOutcome]:
     bundle = Bundle.find(context.config.kubernetes.version)
     file = next((f for f in bundle.files if f.path == name), None) if bundle else None
     if bundle is None or file is None:
-        raise Yk8sError(
-            f"{name} is not in the bundle any more", hint="`yk8s-tui bundle verify` says what is there"
-        )
+        raise Yk8sError(f"{name} is not in the bundle any more", hint="`yk8s-tui bundle verify` says what is there")
     if getattr(context, "check_only", False):
         return {first: NodeOutcome("ok", "not looked at in check mode")}
     content = bundle.checked(file).read_bytes()
@@ -36,13 +34,9 @@ async def install(context: ActionContext, step: Step) -> dict[str, NodeOutcome]:
     if name.endswith(".tgz"):
         command = chart_command()
     else:
-        text = content.decode().replace(
-            DEFAULT_NETWORKS.get(cni, "\0"), str(context.config.kubernetes.pod_cidr)
-        )
+        text = content.decode().replace(DEFAULT_NETWORKS.get(cni, "\0"), str(context.config.kubernetes.pod_cidr))
         content = text.encode()
-        command = kubectl.line(
-            "apply", "--server-side", "--force-conflicts", f"--field-manager={MANAGER}", "-f", "-"
-        )
+        command = kubectl.line("apply", "--server-side", "--force-conflicts", f"--field-manager={MANAGER}", "-f", "-")
     done = await context.ssh.run(first, command, input=content, timeout=300)
     if not done.ok:
         raise Yk8sError(f"{cni} could not be installed", where=first, why=done.error_text)
