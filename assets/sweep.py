@@ -52,7 +52,9 @@ def find():
     while own in parents:
         mine.add(own)
         own = parents[own]
-    found = {p for p in parents if p not in mine and MARK in read("/proc/%d/environ" % p).split(b"\0") and not detached(p)}
+    found = {
+        p for p in parents if p not in mine and MARK in read("/proc/%d/environ" % p).split(b"\0") and not detached(p)
+    }
     growing = True
     while growing:
         more = {p for p, parent in parents.items() if parent in found and p not in mine} - found

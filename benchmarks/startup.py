@@ -112,16 +112,12 @@ def compare(
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     python = sys.executable
-    version, nothing = compare(
-        cpu_of, [python, "-m", "yk8s_tui", "--version"], [python, "-c", "pass"], given.runs
-    )
+    version, nothing = compare(cpu_of, [python, "-m", "yk8s_tui", "--version"], [python, "-c", "pass"], given.runs)
     screen, empty = compare(first_screen, [python, "-c", OURS], [python, "-c", EMPTY], given.runs)
     figures = {"version": version / nothing, "first_screen": screen / empty}
     if given.json:
@@ -133,9 +129,7 @@ def main() -> int:
             ("first screen", screen, "first_screen", "empty Textual"),
         )
         for title, milliseconds, name, base in rows:
-            print(
-                f"  {title:<13} {milliseconds:6.0f} ms = {figures[name]:.2f} x {base:<15} target {TARGETS[name]} x"
-            )
+            print(f"  {title:<13} {milliseconds:6.0f} ms = {figures[name]:.2f} x {base:<15} target {TARGETS[name]} x")
     return 0 if all(figures[name] <= TARGETS[name] for name in TARGETS) else 1
 
 

@@ -19,9 +19,7 @@ async def test_it_is_the_one_the_configuration_names(contender: Contender) -> No
 async def test_the_catalogue_has_labelled_choices(contender: Contender) -> None:
     catalogue = await contender.harbour.catalogue()
     assert catalogue.choices
-    assert all(
-        {"value", "label"} <= set(choice) for choices in catalogue.choices.values() for choice in choices
-    )
+    assert all({"value", "label"} <= set(choice) for choices in catalogue.choices.values() for choice in choices)
 
 
 async def test_preflight_says_what_it_found_and_passes_on_good_machines(contender: Contender) -> None:
@@ -43,9 +41,7 @@ async def test_the_inventory_is_stable_and_distinct(contender: Contender) -> Non
 async def test_every_node_answers_on_ssh_with_a_pinned_key_and_its_name(contender: Contender) -> None:
     inventory = await contender.harbour.inventory(contender.config)
     repository = contender.repository
-    async with SshPool(
-        inventory, known_hosts=repository.known_hosts, secrets_dir=repository.secrets_dir
-    ) as ssh:
+    async with SshPool(inventory, known_hosts=repository.known_hosts, secrets_dir=repository.secrets_dir) as ssh:
         for name in inventory.names:
             done = await ssh.run(name, "hostname; id -u")
             assert (done.exit, done.stdout.decode().split()) == (0, [name, "0"])

@@ -116,9 +116,7 @@ def test_a_killed_host_starts_again_with_its_state(make_lab: MakeLab) -> None:
     assert init
     lab_system.send(init, signal.SIGKILL)
     wait_until(lambda: host.supervisor is None, 10, "the killed host is gone")
-    states = {
-        row["name"]: row["state"] for row in json.loads(cluster.cli("lab", "list", "--json").stdout)["hosts"]
-    }
+    states = {row["name"]: row["state"] for row in json.loads(cluster.cli("lab", "list", "--json").stdout)["hosts"]}
     assert states == {"fe1": "running", "cp1": "running", "w1": "stopped"}
     cluster.up()
     assert cluster.exec("w1", "cat", "/root/file").stdout == "kept\n"
@@ -237,9 +235,7 @@ def test_destroy_leaves_nothing_and_spares_the_neighbour(make_lab: MakeLab) -> N
 
 def test_a_subnet_in_use_is_refused_by_name(make_lab: MakeLab) -> None:
     neighbour = make_lab(SMALL)
-    cluster = make_lab(
-        {"harbour.lab.subnet": str(neighbour.config.harbour.lab.subnet)}, fresh=True, start=False
-    )
+    cluster = make_lab({"harbour.lab.subnet": str(neighbour.config.harbour.lab.subnet)}, fresh=True, start=False)
     with pytest.raises(Yk8sError, match="in use") as caught:
         cluster.up()
     assert "choose another" in caught.value.hint

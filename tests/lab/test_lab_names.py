@@ -20,9 +20,7 @@ def configured(**lab: Any) -> Config:
     return Config.model_validate({"cluster": {"name": "t", "harbour": "lab"}, "harbour": {"lab": lab}})
 
 
-@given(
-    frontends=st.integers(1, 9), control=st.integers(1, 9), workers=st.integers(0, 50), combined=st.booleans()
-)
+@given(frontends=st.integers(1, 9), control=st.integers(1, 9), workers=st.integers(0, 50), combined=st.booleans())
 def test_every_layout_has_distinct_addresses_and_short_names(
     frontends: int, control: int, workers: int, combined: bool
 ) -> None:

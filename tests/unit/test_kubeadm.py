@@ -45,9 +45,7 @@ def test_dual_stack_names_both_families(tmp_path: Path) -> None:
 def test_control_planes_take_workloads_only_without_workers(tmp_path: Path) -> None:
     taints = kubeadm.init_configuration(context(tmp_path).inventory)["nodeRegistration"]["taints"]
     assert taints == [kubeadm.CONTROL_PLANE_TAINT]
-    assert (
-        kubeadm.init_configuration(context(tmp_path, "fe1 cp1").inventory)["nodeRegistration"]["taints"] == []
-    )
+    assert kubeadm.init_configuration(context(tmp_path, "fe1 cp1").inventory)["nodeRegistration"]["taints"] == []
 
 
 def test_workers_join_without_a_control_plane_part(tmp_path: Path) -> None:
@@ -63,9 +61,7 @@ def test_kubeadm_of_the_bundle_accepts_the_configuration(tmp_path: Path, minor: 
     found = next((m for m in versions.SUPPORTED if m.minor == minor and Bundle.find(m.latest)), None)
     bundle = Bundle.find(found.latest) if found else None
     if bundle is None or found is None:
-        pytest.skip(
-            f"missing: a Kubernetes bundle of {minor} in $YK8S_BUNDLE_DIR or the default cache folder"
-        )
+        pytest.skip(f"missing: a Kubernetes bundle of {minor} in $YK8S_BUNDLE_DIR or the default cache folder")
     given = context(tmp_path, version=bundle.version)
     documents = [
         kubeadm.init_configuration(given.inventory),
@@ -80,9 +76,7 @@ def test_kubeadm_of_the_bundle_accepts_the_configuration(tmp_path: Path, minor: 
     for part in (documents[:4], documents[4:]):
         path = tmp_path / "kubeadm.yaml"
         path.write_text("".join("---\n" + json.dumps(d) + "\n" for d in part))
-        done = subprocess.run(
-            [program, "config", "validate", "--config", str(path)], capture_output=True, text=True
-        )
+        done = subprocess.run([program, "config", "validate", "--config", str(path)], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert "unknown" not in done.stderr
     listed = subprocess.run(

@@ -47,9 +47,7 @@ async def fetch(context: ActionContext, step: Step) -> dict[str, NodeOutcome]:
     path = context.repository / "secrets" / NAME
     authority = await context.ssh.run(first, f"cat {CA}")
     left = days_left(path, context.config) if belongs(path, authority.stdout) else 0.0
-    if left > context.config.kubernetes.kubeconfig_days * RENEW_BEFORE or getattr(
-        context, "check_only", False
-    ):
+    if left > context.config.kubernetes.kubeconfig_days * RENEW_BEFORE or getattr(context, "check_only", False):
         return {first: NodeOutcome("ok", f"valid for {left:.1f} days")}
     await make(context, first)
     return {first: NodeOutcome("ok", f"new, valid for {context.config.kubernetes.kubeconfig_days} days")}

@@ -62,9 +62,7 @@ def steps(context: Context) -> tuple[Step, ...]:
 def more_inventory(folder: Path) -> tuple[str, ...]:
     """The operator's `inventory/`, when there is anything in it: more groups and variables for the cluster's hosts."""
     place = folder / "inventory"
-    found = place.is_dir() and any(
-        p.is_file() and not p.name.startswith((".", "README")) for p in place.rglob("*")
-    )
+    found = place.is_dir() and any(p.is_file() and not p.name.startswith((".", "README")) for p in place.rglob("*"))
     return (str(place),) if found else ()
 
 

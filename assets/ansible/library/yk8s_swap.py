@@ -53,9 +53,7 @@ def in_use():
 
 def without_swap(text):
     """fstab with its swap entries commented out."""
-    return ENTRY.sub(
-        lambda match: "# yk8s-tui: no swap on Kubernetes nodes # " + match.group(0).lstrip("\n"), text
-    )
+    return ENTRY.sub(lambda match: "# yk8s-tui: no swap on Kubernetes nodes # " + match.group(0).lstrip("\n"), text)
 
 
 def main():
