@@ -1,7 +1,7 @@
 """`apply` from bare lab hosts to Ready, against the shortest way by hand; and `apply` again.
 
-The two take turns on fresh lab hosts of the same shape (1 frontend, 1 control plane, 2 workers). Starting the hosts is not
-part of either time. Needs root and a Kubernetes bundle.
+The two take turns on fresh lab hosts of the same shape (1 frontend, 1 control plane, 2 workers). Starting the
+hosts is not part of either time. Needs root and a Kubernetes bundle.
 """
 
 from __future__ import annotations
