@@ -1,8 +1,8 @@
 """Runs on a host, with nothing but its Python: ends what a cancelled run left there, and reads its receipts.
 
 Sent on the standard input of `python3 - RUN`. A process belongs to the run when its environment carries the
-run's mark, or when it descends from one that does. Services that a step started on purpose are left alone: their standard
-streams go nowhere, those of a module go to the connection it was started by.
+run's mark, or when it descends from one that does. Services that a step started on purpose are left alone: their
+standard streams go nowhere, those of a module go to the connection it was started by.
 """
 
 import glob
