@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -29,7 +30,9 @@ MASKED_UNITS = (
 FOREIGN_SYSCTLS = ("50-pid-max.conf", "99-protect-links.conf")
 """Debian's sysctl files that are not about net.*: a host would set them for the whole machine."""
 
-DEFAULT_MIRROR = "http://deb.debian.org/debian"
+MIRROR = "YK8S_DEBIAN_MIRROR"
+"""Environment variable with the Debian mirror of lab hosts, where this machine's apt names none."""
+
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 """Debian's keys; the package debian-archive-keyring has them, on Ubuntu, too."""
 
@@ -151,12 +154,18 @@ def _share(source: Path, target: Path) -> None:
 
 
 def mirror() -> str:
-    """The Debian mirror this machine's apt uses; the well-known one when it names none."""
+    """The Debian mirror of `$YK8S_DEBIAN_MIRROR`, else the one this machine's apt uses; raises `Yk8sError`."""
+    if named := os.environ.get(MIRROR):
+        return named
     for line in _source_lines():
         found = re.search(r"(?:^URIs:|^deb\s.*?)\s*(https?://\S+/debian/?)(?:\s|$)", line)
         if found:
             return found.group(1)
-    return DEFAULT_MIRROR
+    raise Yk8sError(
+        "no Debian mirror is known for the lab hosts",
+        why="the apt sources of this machine name none",
+        hint=f"set {MIRROR} to the address of one",
+    )
 
 
 def _source_lines() -> Iterator[str]:
