@@ -122,7 +122,9 @@ def _show(args: argparse.Namespace) -> int:
     if args.qr:
         import segno
 
-        segno.make(text, error="l").terminal(out=sys.stdout, compact=True)
+        # Comments would make the picture larger than a terminal is wide.
+        settings = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+        segno.make(settings, error="l").terminal(out=sys.stdout, compact=True)
     else:
         sys.stdout.write(text)
     return ExitCode.DONE
