@@ -93,6 +93,11 @@ class LogView(ScrollView, can_focus=True):
         self._to_end()
         self.call_after_refresh(self._to_end)
 
+    def _widen(self) -> None:
+        """A wider line was painted: one can scroll to its end."""
+        if self.virtual_size.width < self._widest:
+            self.grow()
+
     def _to_end(self) -> None:
         """While following: to the last line, also when a scroll bar has taken a line since."""
         if self.follow:
@@ -150,6 +155,7 @@ class LogView(ScrollView, can_focus=True):
         text = line.text[:WIDEST]
         if len(text) + 9 > self._widest:
             self._widest = min(WIDEST, len(text) + 9)
+            self.call_after_refresh(self._widen)
         strip = Strip([Segment(f"{line.time:<8} ", self._style("time")), Segment(text, self._style(line.kind))])
         left = self.scroll_offset.x
         return strip.crop_extend(left, left + width, self._style(""))
