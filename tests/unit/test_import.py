@@ -112,7 +112,7 @@ def not_listed(data: dict[str, Any], listed: set[str]) -> list[str]:
     """The leaves that are nowhere; a list of plain values may be listed one by one, an empty table by its defaults."""
 
     def is_there(key: str, value: Any) -> bool:
-        one_by_one = isinstance(value, list) and value and all(f"{key}[{n}]" in listed for n in range(len(value)))
+        one_by_one = isinstance(value, list) and value and all(is_there(f"{key}[{n}]", v) for n, v in enumerate(value))
         by_default = value == {} and any(other.startswith(f"{key}.") for other in listed)
         return key in listed or bool(one_by_one) or by_default
 
