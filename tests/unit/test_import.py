@@ -94,6 +94,11 @@ def bring(root: Path, into: Path, capsys: pytest.CaptureFixture[str], *options: 
     return report
 
 
+def has_table(value: Any) -> bool:
+    """Whether there is a table in it, however deep."""
+    return isinstance(value, dict) or (isinstance(value, list) and any(has_table(inner) for inner in value))
+
+
 def keys_of(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     """Every leaf by its dotted key; written apart from the product's own walk."""
     if isinstance(value, dict) and value:
@@ -101,7 +106,7 @@ def keys_of(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
             is_bare = bool(name) and set(name) <= set(string.ascii_letters + string.digits + "-_")
             shown = name if is_bare else json.dumps(name, ensure_ascii=False)
             yield from keys_of(inner, f"{key}.{shown}" if key else shown)
-    elif isinstance(value, list) and any(isinstance(v, dict) for v in value):
+    elif isinstance(value, list) and has_table(value):
         for number, inner in enumerate(value):
             yield from keys_of(inner, f"{key}[{number}]")
     elif key:
