@@ -135,6 +135,7 @@ def test_a_vip_without_a_holder_fails_the_verification_and_the_next_run_has_only
     for name in ("fe1", "fe2"):
         cluster.exec(name, "mkdir -p /run/yk8s && touch /run/yk8s/frontend-maintenance")
     try:
+        wait_until(lambda: not holders(cluster), 30, "both have given the VIP away")
         done = cluster.cli("apply", "--layer", "trampoline", "--yes")
         assert done.returncode == 1
         assert f"nobody holds the VIP {vip(cluster)}" in done.stdout

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import MakeLab
+from tests.lab.conftest import MakeLab, wait_until
 from tests.lab.terminal import TMUX, Terminal
 from yk8s_tui.backends.bundle import available
 from yk8s_tui.repository.repository import Repository
@@ -28,22 +27,19 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     found.close()
 
 
-def value_of(screen: str, label: str) -> str:
-    """What stands in the field with this label."""
-    found = re.search(rf"│ {label} +(.*?) *│?$", screen, re.MULTILINE)
-    assert found, f"no field {label!r}:\n{screen}"
-    return found.group(1)
+def value_of(screen: str, label: str) -> str | None:
+    """What stands in the field with this label; None while its line is not whole: a screen may be half painted."""
+    found = re.search(rf"│ {label} +(.*?) *│$", screen, re.MULTILINE)
+    return found and found.group(1)
 
 
 def fill(terminal: Terminal, label: str, text: str, *, former: str = "") -> None:
     """Replace the text of the focused field."""
     if former:
         terminal.keys(*["BSpace"] * len(former))
-        until = time.monotonic() + 10
-        while value_of(terminal.screen, label) == former and time.monotonic() < until:
-            pass
+        wait_until(lambda: value_of(terminal.screen, label) not in (former, None), 30, f"{label} is empty")
     terminal.type(text)
-    terminal.wait_for(text)
+    wait_until(lambda: value_of(terminal.screen, label) == text, 30, f"{label} is {text}")
 
 
 def test_from_the_first_page_to_a_finished_run(terminal: Terminal, tmp_path: Path, make_lab: MakeLab) -> None:

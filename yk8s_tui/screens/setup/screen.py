@@ -62,9 +62,10 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
     class Verdict(Message):
         """A set of answers was checked."""
 
-        def __init__(self, checked: Checked) -> None:
+        def __init__(self, checked: Checked, page: Page) -> None:
             super().__init__()
             self.checked = checked
+            self.page = page
 
     class Written(Message):
         """The configuration is on disk."""
@@ -96,6 +97,7 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         self.visited: set[str] = set()
         self.touched: set[str] = set()
         self.checked = Checked((), (), "")
+        self._arriving = False
         self.keeper = DraftKeeper()
 
     def compose(self) -> ComposeResult:
@@ -186,7 +188,8 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         form.show_only(self.answers)
         self._show_verdict()
         self.check_soon()
-        if not (focus_key and form.focus_key(focus_key)):
+        self._arriving = not (focus_key and form.focus_key(focus_key))
+        if self._arriving:
             self._focus_first(area)
         steps = self.query_one(StepList)
         steps.highlighted = [p.id for p in pages()].index(page.id)
@@ -256,22 +259,27 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         self.set_timer(0.12, self._check_now)
 
     def _check_now(self) -> None:
-        self._check(copy.deepcopy(self.answers))
+        self._check(copy.deepcopy(self.answers), self.page)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="check")
-    def _check(self, answers: dict[str, Any]) -> None:
+    def _check(self, answers: dict[str, Any], page: Page) -> None:
         from textual.worker import get_current_worker
 
         worker = get_current_worker()
         checked = check_all(answers, current=self.current_text, original=self.original)
         if not worker.is_cancelled:
-            self.post_message(self.Verdict(checked))
+            self.post_message(self.Verdict(checked, page))
 
     @on(Verdict)
     def _judged(self, event: Verdict) -> None:
         self.checked = event.checked
         self._show_verdict()
         self._show_buttons()
+        if self._arriving and event.page is self.page:
+            self._arriving = False
+            if self.page.part == "review":
+                # Only now it is known whether there are problems to choose from, and whether Next may be pressed.
+                self._focus_first(self.query_one("#page", VerticalScroll))
 
     def _show_verdict(self) -> None:
         self._show_troubles()
