@@ -1,17 +1,19 @@
-"""What is missing or damaged stops only what needs it, and is named.
+"""What is missing, damaged or dies stops only what needs it, and is named.
 
-One lab for both, from bare hosts: first without a bundle, then with a damaged one.
+One lab for all, from bare hosts: first without a bundle, then with a damaged one, then a worker dies on the way.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from tests.lab.clusters import apply, needs_bundle, report, results, shown, step_seconds
-from tests.lab.conftest import LabCluster, MakeLab
+from tests.lab.clusters import apply, changing, needs_bundle, ready, report, results, shown, step_seconds
+from tests.lab.conftest import LabCluster, MakeLab, wait_until
+from yk8s_tui.backends import lab_system
 from yk8s_tui.backends.bundle import Bundle
 
 pytestmark = [pytest.mark.lab, pytest.mark.kubernetes]
@@ -76,3 +78,25 @@ def test_a_file_with_a_turned_bit_is_named_and_never_sent(cluster: LabCluster, t
     for name in ("cp1", "w1", "w2"):
         assert "pause" not in cluster.exec(name, "ctr -n k8s.io images list -q || true", check=False).stdout
     assert not [e for e in shown(cluster)["steps"] if e["id"] == "k8s-base.init" and e["status"] != "skipped"]
+
+
+def test_a_worker_that_dies_on_the_way_is_set_aside_and_later_goes_on_alone(cluster: LabCluster) -> None:
+    run_id = cluster.cli("apply", "--yes", "--detach").stdout.strip()
+    journal_file = cluster.root / "runs" / run_id / "journal.jsonl"
+    sending = '"type":"progress","step":"k8s-base.images-workers","node":"w2"'
+    wait_until(lambda: sending in journal_file.read_text(), 300, "images are on their way to w2")
+    init = cluster.harbour.host("w2").init
+    assert init
+    lab_system.send(init, signal.SIGKILL)
+    done = cluster.cli("runs", "attach", run_id, timeout=900)
+    report("a worker dies", step_seconds(cluster))
+    assert done.returncode == 9, done.stdout + done.stderr
+    assert {f["node"] for f in shown(cluster)["failures"]} == {"w2"}
+    assert ready(cluster) == {"cp1": "True", "w1": "True"}
+    cluster.up()
+    events = apply(cluster)
+    started = {e["step"]: e["nodes"] for e in events if e["type"] == "step_started"}
+    assert started["k8s-base.images-workers"] == started["k8s-base.join-workers"] == ["w2"]
+    assert not {"k8s-base.init", "k8s-base.prepare-control-plane", "k8s-base.images-control-plane"} & set(started)
+    assert ready(cluster) == {"cp1": "True", "w1": "True", "w2": "True"}
+    assert changing(cluster) == {}

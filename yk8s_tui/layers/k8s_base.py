@@ -57,9 +57,9 @@ def missing_artifacts(context: Context) -> tuple[Missing, ...]:
     kubernetes = context.config.kubernetes
     found = bundles.Bundle.find(kubernetes.version)
     if kubernetes.source == "bundle" and found is None:
-        return (
-            _missing(f"bundle v{kubernetes.version}", kubernetes.version, "make one with `yk8s-tui bundle create`"),
-        )
+        command = f"yk8s-tui bundle create --kubernetes {kubernetes.version} --from-dir DIR"
+        remedy = f"make one with `{command}`, where DIR has {', '.join(bundles.lacking(()))}"
+        return (_missing(f"bundle v{kubernetes.version}", kubernetes.version, remedy),)
     if old := variables.old_containerd(context):
         return tuple(
             Missing(
