@@ -47,6 +47,7 @@ def test_from_the_first_page_to_a_finished_run(terminal: Terminal, tmp_path: Pat
     terminal.wait_for("No cluster yet")
     terminal.keys("n")
     terminal.wait_for("One cluster is one git repository")
+    terminal.wait_for("destructive actions ask for it")  # the help of the field stands below it when it has the cursor
     fill(terminal, "Name", "first")
     terminal.keys("Tab")
     terminal.wait_for("Where the cluster repository is made")
