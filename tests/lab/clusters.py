@@ -20,7 +20,7 @@ from yk8s_tui import paths
 from yk8s_tui.backends.bundle import Bundle
 from yk8s_tui.models.kubernetes import Kubernetes
 
-KUBECTL = "/usr/local/bin/kubectl --kubeconfig /etc/kubernetes/admin.conf"
+KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 REPORT = "YK8S_TEST_REPORT"
 """Environment variable: a file that gets one line of JSON for each figure; without it none are kept."""
 

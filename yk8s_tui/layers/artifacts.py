@@ -37,10 +37,12 @@ HAVE_BINARIES = "cd {folder} 2>/dev/null && sha256sum -- {names} 2>/dev/null; tr
 
 RUNNING_VERSION = "test ! -e /etc/kubernetes/kubelet.conf || {folder}/kubelet --version"
 
-HAVE_IMAGES = """\
-systemctl start containerd.service || {{ journalctl -u containerd -n 12 -o cat --no-pager >&2; exit 1; }}
-mkdir -p {marks}
-cd {marks} && ls -1
+START = "systemctl start containerd.service || {{ journalctl -u containerd -n 12 -o cat --no-pager >&2; exit 1; }}\n"
+
+HAVE_IMAGES = f"""\
+{START}\
+mkdir -p {{marks}}
+cd {{marks}} && ls -1
 echo --
 ctr --namespace k8s.io images list --quiet
 """
@@ -55,10 +57,11 @@ done
 cd {marks} && touch -- {digests}
 """
 
-PULL = """\
+PULL = f"""\
 set -eu
-images=$({kubeadm} config images list --kubernetes-version v{version} --image-repository {registry})
-for image in $(printf '%s\\n' "$images" | grep -E {only}); do
+{START}\
+images=$({{kubeadm}} config images list --kubernetes-version v{{version}} --image-repository {{registry}})
+for image in $(printf '%s\\n' "$images" | grep -E {{only}}); do
     if crictl inspecti -q "$image" >/dev/null 2>&1; then continue; fi
     crictl pull "$image" >/dev/null || crictl pull "$image" >/dev/null
     echo "$image"
