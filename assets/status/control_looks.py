@@ -6,6 +6,7 @@ Standard library only, Python 3.9 and newer.
 
 import http.client
 import json
+import os
 import re
 import socket
 import ssl
@@ -82,8 +83,15 @@ class Door:
         self.connection = None
 
 
-def why(error):
-    """A failed question in words."""
+def why(error, manifest):
+    """A failed question in words; what is missing on this host is named."""
+    missing = [path for path in (MANIFESTS + "/" + manifest, PKI + "/ca.crt") if not os.path.exists(path)]
+    told = failure(error)
+    return f"{told} ({' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing)" if missing else told
+
+
+def failure(error):
+    """An error in words."""
     if isinstance(error, socket.timeout):
         return f"no answer within {TIMEOUT} s"
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -107,7 +115,7 @@ class ApiServer:
             status, text = self.readyz()
         except (OSError, http.client.HTTPException) as error:
             self.doors = []
-            return {"ready": False, "failing": [], "seconds": 0.0, "error": why(error)}
+            return {"ready": False, "failing": [], "seconds": 0.0, "error": why(error, "kube-apiserver.yaml")}
         self.calm(time.monotonic() - started)
         error = "" if status in (200, 500) else f"/readyz answers {status}"
         return {"ready": status == 200, "failing": CHECK.findall(text), "seconds": self.seconds, "error": error}
@@ -156,7 +164,7 @@ class Etcd:
             members = self.ask("/v3/cluster/member/list")
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.door = None
-            return {"error": why(error)}
+            return {"error": why(error, "etcd.yaml")}
         return member(status, members, self.quota)
 
     def ask(self, path):

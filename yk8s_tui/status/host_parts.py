@@ -89,6 +89,7 @@ def etcd_member_of(node: str, told: Mapping[str, Any]) -> EtcdMember:
         version=str(told["version"]),
         alarms=_texts(told["alarms"]),
         members=_texts(told["members"]),
+        led=bool(told["led"]),
     )
 
 

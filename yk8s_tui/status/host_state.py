@@ -14,6 +14,8 @@ SAMPLES = 8
 """Of the clock; the one with the shortest way counts."""
 CLOCK_NEWS = 0.05
 """Seconds; the clock's offset is only renewed when it moved by more."""
+FRONTEND = frozenset({"vip", "haproxy", "units", "firewall"})
+"""What must have been told of a frontend before it is judged."""
 LOST = "its host does not answer over SSH"
 
 
@@ -106,7 +108,7 @@ class Watched:
         status.expected.setdefault(name, self.node.roles)
         if self.sections:
             status.hosts[name] = host_parts.host_of(name, self.sections, self.certificates, self.offset)
-            if self.node.is_frontend:
+            if self.node.is_frontend and self.sections.keys() >= FRONTEND:
                 status.frontends[name] = host_parts.frontend_of(name, self.sections, peers)
         if self.node.is_control_plane and self.source.state != "starting":
             self._apply_control_plane(status, reached)
