@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import asyncssh
 
     from yk8s_tui.backends.ssh_connect import Connector
+    from yk8s_tui.backends.ssh_follow import Following
 
 SESSIONS_PER_NODE = 6
 """Commands at once over one connection; sshd refuses more than MaxSessions, 10 by default."""
@@ -126,6 +128,17 @@ class SshPool:
         """Run a command as root with a file on its stdin; `progress` gets the bytes sent so far."""
         return await self._link(node_name).run(command, of_file(local, progress), sudo=True, timeout=None)
 
+    @contextlib.asynccontextmanager
+    async def follow(self, node_name: str, command: str, first: bytes = b"") -> AsyncIterator[Following]:
+        """Run a command as root that goes on; `first` is its first input, and its input stays open.
+
+        What is given has `lines(silence)` and `write(data)`. When it is left, the command's input ends, and
+        a command that does not end with it is ended. When the host has gone silent its connection is
+        dropped, and the next use opens another. Raises `UnreachableError` when the host cannot be reached.
+        """
+        async with self._link(node_name).follow(command, first) as following:
+            yield following
+
     def _link(self, name: str) -> _Link:
         if name not in self._links:
             if self._connector is None:
@@ -162,6 +175,31 @@ class _Link:
     async def run(self, command: str, feed: Feed, *, sudo: bool, timeout: float | None) -> Completed:
         connection = await self._open(sudo)
         return await self._execute(connection, MARKER + command, feed, timeout, self._root if sudo else "")
+
+    @contextlib.asynccontextmanager
+    async def follow(self, command: str, first: bytes) -> AsyncIterator[Following]:
+        from yk8s_tui.backends.ssh_follow import FollowEndedError, SilentHostError, follow
+
+        connection = await self._open(True)
+        line, feed = self._prepared(MARKER + command, of_bytes(first), self._root)
+        given = b"".join([chunk async for chunk in feed])
+        timeout, name = self.connector.timeout, self.node.name
+
+        async def end(ending: str) -> None:
+            async with self.endings:
+                await execute(connection, *self._prepared(ending, of_bytes(b""), self._root), timeout=None, end=end)
+
+        async with self.sessions, self.connector.explained(self.node):
+            try:
+                async with follow(connection, name, line, given, timeout=timeout, end=end) as following:
+                    yield following
+            except SilentHostError:
+                connection.abort()
+                raise
+            except FollowEndedError:
+                if connection.is_closed():
+                    raise ConnectionResetError(errno.ECONNRESET, "closed") from None
+                raise
 
     async def _open(self, sudo: bool) -> asyncssh.SSHClientConnection:
         async with self.opening:

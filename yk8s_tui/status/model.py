@@ -160,6 +160,8 @@ class EtcdMember:
     """Names of all members, as this one knows them."""
     error: str = ""
     """Why it does not answer; everything else is empty then."""
+    led: bool = True
+    """Whether it knows a leader; without one nothing can be written."""
 
 
 @dataclass(frozen=True, slots=True)
