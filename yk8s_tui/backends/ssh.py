@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from yk8s_tui.backends.ssh_forward import Forwards
 from yk8s_tui.backends.ssh_process import (
     MARKER,
     CommandTimeoutError,
@@ -139,6 +140,14 @@ class SshPool:
         async with self._link(node_name).follow(command, first) as following:
             yield following
 
+    async def forward(self, node_name: str, host: str, port: int) -> int:
+        """A port on loopback that leads to `host:port` as seen from a node, for as long as its connection lives.
+
+        Nothing is run on the node. Raises `UnreachableError` when the node cannot be reached; call it again
+        when the way is broken.
+        """
+        return await self._link(node_name).forward(host, port)
+
     def _link(self, name: str) -> _Link:
         if name not in self._links:
             if self._connector is None:
@@ -158,6 +167,7 @@ class _Link:
         self.connector = connector
         self.secrets_dir = secrets_dir
         self.connection: asyncssh.SSHClientConnection | None = None
+        self.forwards = Forwards()
         self.sudo_known = node.ssh_user == "root"
         self._root = ""
         self._password = ""
@@ -166,6 +176,7 @@ class _Link:
         self.endings = asyncio.Semaphore(1)
 
     async def close(self) -> None:
+        self.forwards.close()
         if self.connection:
             from yk8s_tui.backends.ssh_connect import close_connection
 
@@ -200,6 +211,11 @@ class _Link:
                 if connection.is_closed():
                     raise ConnectionResetError(errno.ECONNRESET, "closed") from None
                 raise
+
+    async def forward(self, host: str, port: int) -> int:
+        connection = await self._open(sudo=False)
+        async with self.connector.explained(self.node):
+            return await self.forwards.port(connection, host, port)
 
     async def _open(self, sudo: bool) -> asyncssh.SSHClientConnection:
         async with self.opening:

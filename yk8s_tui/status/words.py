@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-MINUTE, HOUR, DAY = 60, 3600, 86400
+from yk8s_tui.status.health_words import size, span
 
-
-def span(seconds: float) -> str:
-    """A time span in its largest fitting unit: `45 s`, `3 min`, `7 h`, `12 d`."""
-    whole = max(0, int(seconds))
-    if whole < 2 * MINUTE:
-        return f"{whole} s"
-    if whole < 2 * HOUR:
-        return f"{whole // MINUTE} min"
-    return f"{whole // HOUR} h" if whole < 2 * DAY else f"{whole // DAY} d"
+__all__ = ["clock", "share", "since", "size", "span"]
 
 
 def since(moment: float, now: float) -> str:
@@ -25,15 +17,6 @@ def since(moment: float, now: float) -> str:
 def clock(moment: float) -> str:
     """A moment in local time, to the second; empty for 0."""
     return datetime.fromtimestamp(moment).strftime("%Y-%m-%d %H:%M:%S") if moment else ""
-
-
-def size(count: float) -> str:
-    """Bytes: `41 MB`, `1.9 GB`."""
-    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= factor:
-            value = count / factor
-            return f"{value:.1f} {unit}" if value < 10 and unit != "MB" else f"{value:.0f} {unit}"
-    return f"{count:.0f} B"
 
 
 def share(part: float, whole: float) -> str:
