@@ -46,8 +46,8 @@ async def test_a_healthy_control_plane(cluster: LabCluster) -> None:
         certificates = {one.name: one for one in status.hosts["cp1"].certificates}
         assert {
             "ca", "apiserver", "apiserver-kubelet-client", "apiserver-etcd-client", "front-proxy-ca",
-            "front-proxy-client", "etcd/ca", "etcd/server", "etcd/peer", "etcd/healthcheck-client", "kubelet client", "admin.conf",
-            "controller-manager.conf", "scheduler.conf",
+            "front-proxy-client", "etcd/ca", "etcd/server", "etcd/peer", "etcd/healthcheck-client",
+            "kubelet client", "admin.conf", "controller-manager.conf", "scheduler.conf",
         } <= set(certificates)  # fmt: skip
         assert {name for name, one in certificates.items() if one.authority} == {"ca", "front-proxy-ca", "etcd/ca"}
         assert {unit: status.hosts["cp1"].units[unit] for unit in ("kubelet", "containerd", "haproxy")} == {
