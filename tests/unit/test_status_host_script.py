@@ -123,6 +123,57 @@ def test_servers_of_haproxy(script: dict[str, Any]) -> None:
     assert script["frontend_looks"].servers_in("", 1000) == []
 
 
+def test_peers_of_wireguard(script: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {
+        "latest-handshakes": ["wg0 KEY1= 1795000000", "wg0 KEY2= 0", "torn"],
+        "transfer": ["wg0 KEY1= 100 200"],
+    }
+    asked: list[tuple[str, ...]] = []
+
+    def output(*command: str) -> list[list[str]]:
+        asked.append(command)
+        return [line.split() for line in said[command[-1]]]
+
+    monkeypatch.setattr(script["frontend_looks"], "lines_of", output)
+    assert script["frontend_looks"].peers() == [
+        {"tunnel": "wg0", "key": "KEY1=", "handshake": 1795000000, "received": 100, "sent": 200},
+        {"tunnel": "wg0", "key": "KEY2=", "handshake": 0, "received": 0, "sent": 0},
+    ]
+    assert "dump" not in {word for command in asked for word in command}
+
+
+def test_drift_is_asked_again_only_when_something_moved(
+    script: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probe, watched = script["probe"], script["drift_watch"]
+    file, receipts = tmp_path / "file", tmp_path / "receipts"
+    receipts.mkdir()
+    file.write_text("one")
+    claims = {"files": {str(file): {"sha256": probe.digest(file), "mode": ""}}, "tables": {"inet yk8s": ""}}
+    (receipts / "a.json").write_text(json.dumps({"step": "a", "state": "done", "claims": claims}))
+    monkeypatch.setattr(probe, "RECEIPTS", str(receipts / "*.json"))
+    asked: list[str] = []
+    tables: dict[str, str | None] = {"inet yk8s": None}
+    generation = [7]
+    original = probe.file_drift
+    monkeypatch.setattr(probe, "file_drift", lambda *a: (asked.append("file"), original(*a))[1])
+    monkeypatch.setattr(probe, "table_drift", lambda name: (asked.append("table"), tables[name])[1])
+    monkeypatch.setattr(watched, "rules_generation", lambda: generation[0])
+    watch = watched.DriftWatch(script["host_looks"].Units())
+    assert [watch.look(), watch.look(), watch.firewall()] == [{}, {}, "ours"]
+    assert asked == ["file", "table"]
+    file.write_text("two")
+    assert watch.look() == {"a": [f"{file} differs"]}
+    generation[0], tables["inet yk8s"] = 8, "firewall table inet yk8s was changed by hand"
+    assert watch.look()["a"][-1] == tables["inet yk8s"]
+    assert watch.firewall() == "changed"
+    assert asked == ["file", "table", "file", "table"]
+    generation[0], tables["inet yk8s"] = 9, "firewall table inet yk8s is not loaded"
+    assert (bool(watch.look()), watch.firewall()) == (True, "missing")
+    (receipts / "a.json").unlink()
+    assert (watch.look(), watch.firewall()) == ({}, "")
+
+
 def test_etcd_in_its_own_words(script: dict[str, Any]) -> None:
     status = {
         "header": {"member_id": "255", "revision": "1200", "raft_term": "3"}, "version": "3.6.5", "dbSize": "4096",
