@@ -220,7 +220,7 @@ WRITING = {"O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_APPEND"}
 PROGRAMS = {
     ("systemctl", "show"), ("dpkg-query", "-W"), ("nft", "--stateless"), ("journalctl", "-u"), ("wg", "show"),
 }  # fmt: skip
-EXECUTED = re.compile(r'execve\("([^"]*)", \["([^"]*)", "([^"]*)"(.*?)\].*= 0$')
+EXECUTED = re.compile(r'execve\("([^"]*)", \["[^"]*", "([^"]*)"')
 
 
 @pytest.fixture
@@ -285,6 +285,6 @@ def test_it_only_reads(cluster: LabCluster, strace: str) -> None:
     assert len(opened) > 100
     written = {path for path, flags in opened if flags & WRITING}
     assert {path for path in written if not path.startswith(("/dev/", "/proc/self/"))} == set()
-    executed = {(m[1].rpartition("/")[2], m[3]) for line in lines if (m := EXECUTED.search(line))}
+    executed = {(m[1].rpartition("/")[2], m[2]) for line in lines if (m := EXECUTED.search(line))}
     assert executed - {("python3", "-c")} <= PROGRAMS
     assert {("systemctl", "show"), ("nft", "--stateless"), ("journalctl", "-u")} <= executed
