@@ -104,7 +104,7 @@ class HostWatch:
                 why = "its connection ended"
             except Yk8sError as error:
                 why = str(error)
-            except (ValueError, TypeError, KeyError) as error:
+            except Exception as error:  # whatever one host does, it is watched on, and the others are
                 why = f"{host.name}: what the host tells makes no sense: {error!r}"
             failures = 0 if host.source.state == "live" else failures
             self._mark(host.lost(why, time.time()))
