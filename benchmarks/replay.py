@@ -2,8 +2,8 @@
 
     python benchmarks/replay.py [--events 1000000] [--nodes 1000] [--seeks 200] [--json]
 
-A seek is what the screen does: from anywhere to the state after event N, with the newest lines of every node's log that
-a terminal can show. Times are CPU of this thread, so that a busy machine does not count; the wall clock is printed, too.
+A seek is what the screen does: from anywhere to the state after event N, and the newest lines of a node's log. Times
+are CPU of this thread, so that a busy machine does not count; the wall clock is printed, too.
 Targets: 0.1 s (p95), 300 MB.
 """
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 
-from yk8s_tui.runs.events import Event
+from yk8s_tui.runs.events import Event, JournalError
 from yk8s_tui.runs.journal_index import JournalIndex
 from yk8s_tui.runs.lines import line_of
 from yk8s_tui.runs.ring import Ring
@@ -25,6 +25,16 @@ KEPT_LINES = 8_000
 """Log lines kept for painting."""
 
 _STEPS = frozenset({"step_started", "step_finished"})
+
+
+def empty_journal(path: Path) -> JournalError:
+    """There is nothing to show."""
+    return JournalError(
+        "the journal is empty",
+        where=str(path),
+        why="the run ended before it wrote anything",
+        hint="see engine.err there",
+    )
 
 
 class Marks:
