@@ -130,7 +130,7 @@ def test_only_the_largest_differences_are_listed(root: Path) -> None:
     told = dict(sections(compare(Account(run, {}, {}), Account(run, {}, busy))))
     lines = told["Seconds per node (tasks, added up)"]
     assert len(lines) == SHOWN + 2
-    assert lines[1].split() == ["–", "39.0", "+39.0", "n39"]
+    assert lines[1].split() == ["-", "39.0", "+39.0", "n39"]
     assert lines[-1] == f"and {40 - SHOWN} more with smaller differences"
 
 

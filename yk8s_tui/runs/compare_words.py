@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from yk8s_tui.runs.compare import Comparison, Standing, TimeDifference
@@ -22,7 +21,7 @@ def sections(found: Comparison) -> Iterator[Section]:
     yield "Runs", [_run("A", found.a), _run("B", found.b), *_versions(found), _whole(found)]
     for heading, lines in (
         ("Done in one run only", list(_done(found))),
-        ("Other results", [f"{_where(found, r.step, r.node)}: A {r.a}, B {r.b}" for r in found.results]),
+        ("Other results", list(_results(found))),
         ("Seconds per step (whole step)", _times(found, found.steps)),
         ("Seconds per node (tasks, added up)", _times(found, found.nodes)),
         ("Seconds per step on each node", _times(found, found.steps_on_nodes)),
@@ -33,8 +32,7 @@ def sections(found: Comparison) -> Iterator[Section]:
 
 
 def _run(letter: str, run: RunSummary) -> str:
-    when = datetime.fromtimestamp(run.started).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    return f"{letter}  #{run.number} {run.id}  {run.operation}  {run.result}  {when}  {run.seconds:.1f} s  {run.by}"
+    return f"{letter}  #{run.number} {run.id}  {run.operation}  {run.result}  {run.seconds:.1f} s  {run.by}"
 
 
 def _versions(found: Comparison) -> Iterator[str]:
@@ -57,7 +55,21 @@ def _done(found: Comparison) -> Iterator[str]:
 
 
 def _standing(standing: Standing) -> str:
-    return f"{standing.status} ({standing.reason})" if standing.reason else standing.status
+    status = _status(standing.status)
+    return f"{status} ({standing.reason})" if standing.reason else status
+
+
+def _status(status: str) -> str:
+    return "not begun" if status == "waiting" else status
+
+
+def _results(found: Comparison) -> Iterator[str]:
+    """What is not told as done in one run only."""
+    told = {step.step for step in found.done}
+    for result in found.results:
+        if result.node or result.step not in told:
+            where = _where(found, result.step, result.node)
+            yield f"{where}: A {_status(result.a)}, B {_status(result.b)}"
 
 
 def _where(found: Comparison, step: str, node: str) -> str:
@@ -79,7 +91,7 @@ def _times(found: Comparison, times: Iterable[TimeDifference]) -> list[str]:
 
 
 def _seconds(value: float | None) -> str:
-    return f"{'–':>9}" if value is None else f"{value:9.1f}"
+    return f"{'-':>9}" if value is None else f"{value:9.1f}"
 
 
 def as_json(found: Comparison) -> dict[str, Any]:

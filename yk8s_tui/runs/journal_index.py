@@ -58,22 +58,30 @@ class JournalIndex:
     def _take(self, data: bytes) -> list[Event]:
         raw = data.split(b"\n")[:-1]
         found: list[Event] = []
-        offset = self.bytes
+        starts, offsets, latest = array("Q"), array("Q"), array("d")
+        offset, count = self.bytes, self._count
         events, damaged = _decode(data)
         even = not damaged and len(events) == len(raw)
         for first in range(0, len(raw), BLOCK):
             lines = raw[first : first + BLOCK]
             block = events[first : first + BLOCK] if even else _decode(b"\n".join(lines))[0]
-            self._starts.append(self._count)
-            self._offsets.append(offset)
-            self._latest.append(self._top)
+            starts.append(count)
+            offsets.append(offset)
+            latest.append(self._top)
             self._top = max((event.get("t", 0.0) for event in block), default=self._top)
-            self._top = max(self._top, self._latest[-1])
-            self._count += len(block)
+            self._top = max(self._top, latest[-1])
+            count += len(block)
             offset += sum(map(len, lines)) + len(lines)
             found += block
-        self.bytes = offset
+        self._publish(offset, count, starts, offsets, latest)
         return found
+
+    def _publish(self, end: int, count: int, starts: array[int], offsets: array[int], latest: array[float]) -> None:
+        """In this order, as other threads look for a block in `_latest` or `_starts` and then for its place."""
+        self.bytes, self._count = end, count
+        self._offsets.extend(offsets)
+        self._starts.extend(starts)
+        self._latest.extend(latest)
 
     def read(self, first: int, last: int) -> list[Event]:
         """The events from number `first` up to, but without, `last`."""
