@@ -1,4 +1,4 @@
-"""`yk8s-tui runs`: history, attach, cancel, replay."""
+"""`yk8s-tui runs`: history, attach, cancel; replay and comparison are in modules of their own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from yk8s_tui.commands import compare, replay
 from yk8s_tui.commands.common import cluster_directory, print_json
 from yk8s_tui.errors import ExitCode, UsageError
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from yk8s_tui.runs.events import Event
     from yk8s_tui.runs.start import RunSummary
     from yk8s_tui.runs.state import RunState
-
-LONGEST_PAUSE = 5.0
-"""Seconds a replay waits at most between two events."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -40,11 +38,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     cancel = parts.add_parser("cancel", help="end a run: its steps are ended in order, here and on the hosts")
     cancel.add_argument("id", nargs="?", default="", metavar="ID", help="else the one that is running")
     cancel.set_defaults(run=cancel_command)
-    replay = parts.add_parser("replay", help="show a run again as it went")
-    replay.add_argument("id", metavar="ID", help="id, its beginning, or number")
-    replay.add_argument("--speed", type=float, default=10.0, metavar="N", help="times as fast as it was [10]")
-    replay.add_argument("--verbose", action="store_true", help="every task on every node")
-    replay.set_defaults(run=replay_command)
+    replay.register(parts)
+    compare.register(parts)
 
 
 def list_command(args: argparse.Namespace) -> int:
@@ -98,27 +93,6 @@ def cancel_command(args: argparse.Namespace) -> int:
     request(run_directory(root, run.id), "cancel", by=operator())
     print(f"cancelling run {run.id}", flush=True)
     return follow_plain(root, run.id, quiet_until="cancel")
-
-
-def replay_command(args: argparse.Namespace) -> int:
-    """Print a run with the pauses it had, `--speed` times as fast."""
-    import threading
-
-    from yk8s_tui.runs.journal import read_events
-    from yk8s_tui.runs.plain import PlainView
-    from yk8s_tui.runs.start import run_directory
-
-    if args.speed <= 0:
-        raise UsageError(f"--speed {args.speed:g} makes no sense", hint="give a number above 0")
-    root = cluster_directory(args)
-    events = read_events(run_directory(root, _find(root, args.id).id) / "journal.jsonl")
-    view, before, pause = PlainView(verbose=args.verbose), 0.0, threading.Event()
-    for event in events:
-        if before:
-            pause.wait(min(LONGEST_PAUSE, max(0.0, (event["t"] - before) / args.speed)))
-        before = event["t"]
-        _print(view.lines(event))
-    return ExitCode.DONE
 
 
 def print_run(root: Path, run_id: str) -> None:

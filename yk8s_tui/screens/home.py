@@ -20,6 +20,7 @@ from yk8s_tui.widgets.symbols import COLOURS, symbol
 
 if TYPE_CHECKING:
     from yk8s_tui.screens.home_data import ClusterRow, DraftRow
+    from yk8s_tui.screens.replay_feed import Start
 
 
 class HomeScreen(Screen[None]):
@@ -57,10 +58,11 @@ shows what would be done and does nothing by itself. A run goes on when this pro
             self.root = root
             self.error = error
 
-    def __init__(self, cluster: Path | None = None, attach: str = "") -> None:
+    def __init__(self, cluster: Path | None = None, attach: str = "", replay: Start | None = None) -> None:
         super().__init__()
         self.cluster = cluster
         self.attach = attach
+        self.replay = replay
         self.rows: list[ClusterRow | DraftRow] = []
         self._arrived = False
 
@@ -75,7 +77,9 @@ shows what would be done and does nothing by itself. A run goes on when this pro
 
     def on_mount(self) -> None:
         """Attach at once when that was asked for; else read the list."""
-        if self.attach and self.cluster:
+        if self.attach and self.cluster and self.replay:
+            self._show_again(self.cluster, self.attach, self.replay)
+        elif self.attach and self.cluster:
             self._show_run(self.cluster, self.attach)
         self.set_timer(0.02, self.load)
 
@@ -242,6 +246,11 @@ shows what would be done and does nothing by itself. A run goes on when this pro
         from yk8s_tui.screens.run import RunScreen
 
         self.app.push_screen(RunScreen(root, run))
+
+    def _show_again(self, root: Path, run: str, start: Start) -> None:
+        from yk8s_tui.screens.replay import ReplayScreen
+
+        self.app.push_screen(ReplayScreen(root, run, start))
 
 
 def _welcome(known: bool, running: list[ClusterRow]) -> Content:
