@@ -1,4 +1,4 @@
-"""`yk8s-tui runs`: history, attach, cancel, replay."""
+"""`yk8s-tui runs`: history, attach, cancel, replay, report."""
 
 from __future__ import annotations
 
@@ -45,6 +45,14 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     replay.add_argument("--speed", type=float, default=10.0, metavar="N", help="times as fast as it was [10]")
     replay.add_argument("--verbose", action="store_true", help="every task on every node")
     replay.set_defaults(run=replay_command)
+    _register_report(parts)
+
+
+def _register_report(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    report = parts.add_parser("report", help="the story of a run as one HTML file that needs no network")
+    report.add_argument("id", nargs="?", default="", metavar="ID", help="id, its beginning, or number; else the newest")
+    report.add_argument("--output", metavar="FILE", type=Path, help="else runs/<id>/report.html")
+    report.set_defaults(run=report_command)
 
 
 def list_command(args: argparse.Namespace) -> int:
@@ -118,6 +126,15 @@ def replay_command(args: argparse.Namespace) -> int:
             pause.wait(min(LONGEST_PAUSE, max(0.0, (event["t"] - before) / args.speed)))
         before = event["t"]
         _print(view.lines(event))
+    return ExitCode.DONE
+
+
+def report_command(args: argparse.Namespace) -> int:
+    """Write the report of a run, and print where it is."""
+    from yk8s_tui.runs.report.write import write_report
+
+    root = cluster_directory(args)
+    print(write_report(root, _find(root, args.id), args.output))
     return ExitCode.DONE
 
 
