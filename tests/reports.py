@@ -7,7 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from yk8s_tui.runs.estimates import Durations
 from yk8s_tui.runs.events import Event, encode
+from yk8s_tui.runs.lamps import slow_nodes
+from yk8s_tui.runs.state import RunState
 
 START = 1_764_000_000.0
 RUN = "20251124-160000-ab12"
@@ -192,3 +195,16 @@ def large(nodes: int, steps: int) -> list[Event]:
             reason="no space left on device", evidence="", hint="")  # fmt: skip
     tape.at(now + 0.1, "run_finished", result="partial", exit_code=9, message="one node was set aside", next="")
     return tape.sorted()
+
+
+def lamps(events: Iterable[Event], durations: Durations) -> dict[str, set[str]]:
+    """Node -> tasks in which its lamp was on, over the whole run, looked at twice a second as the run screen does."""
+    state, found, left = RunState(), dict[str, set[str]](), list(events)
+    now = left[0]["t"]
+    while left:
+        while left and left[0]["t"] <= now:
+            state.apply(left.pop(0))
+        for name, slow in slow_nodes(state, durations, now).items():
+            found.setdefault(name, set()).add(slow.task)
+        now += 0.5
+    return found

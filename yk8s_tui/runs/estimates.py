@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from yk8s_tui.repository.atomic import write_atomic
@@ -19,6 +20,8 @@ KEPT = 10
 KEPT_OF_ALL_SIZES = 40
 OUTLIER = 3.0
 """Times the median of its peers, and over its own 95th percentile: that slow a node was ill, which is not learnt."""
+LONG_TASK = 1.0
+"""Seconds; shorter tasks are not kept one by one."""
 LEARNT = 5
 """Runs of a node in a step before anything is said about it."""
 
@@ -41,6 +44,8 @@ class Part(NamedTuple):
     seconds: float
     nodes: int = 0
     """How many nodes the step ran on."""
+    tasks: Mapping[str, float] = MappingProxyType({})
+    """Task -> seconds, of the tasks that took at least `LONG_TASK`."""
 
 
 Kept = TypeVar("Kept", Sample, Part)
@@ -74,6 +79,11 @@ class Durations:
         parts = self.parts.get(step, {}).get(node, ())
         return [part.seconds for part in parts if _class(part.nodes) == _class(nodes)]
 
+    def of_task(self, step: str, node: str, task: str, *, nodes: int) -> list[float]:
+        """Seconds the node took for a task in each of these executions; 0 where it was too short to be kept."""
+        parts = self.parts.get(step, {}).get(node, ())
+        return [part.tasks.get(task, 0.0) for part in parts if _class(part.nodes) == _class(nodes)]
+
     def expected(self, step: str, *, nodes: int = 0, roles: str = "") -> float:
         """Expected seconds: the median of the executions most like this one; 0 when nothing is known."""
         found = self.of_step(step, nodes=nodes, roles=roles)
@@ -85,8 +95,8 @@ class Worked:
     """What one step of a run took, to be remembered."""
 
     sample: Sample
-    busy: Mapping[str, float] = field(default_factory=dict)
-    """Node -> seconds at work, of the nodes that succeeded."""
+    tasks: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Node -> task -> seconds, of the nodes that succeeded."""
 
 
 def roles_of(roles: Iterable[Iterable[str]]) -> str:
@@ -115,7 +125,7 @@ def load_durations(root: Path) -> Durations:
     try:
         found = json.loads(durations_path(root).read_text())
         return _read(found)
-    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+    except (OSError, ValueError, TypeError, AttributeError, LookupError):
         return Durations()
 
 
@@ -139,18 +149,24 @@ def learn(known: Durations, worked: Mapping[str, Worked]) -> Durations:
         sample = work.sample._replace(seconds=round(work.sample.seconds, 2))
         steps[step] = _kept(steps.get(step, ()), sample)
         of = parts.setdefault(step, {})
-        for node, seconds in work.busy.items():
-            if not _ill(known.of_node(step, node, nodes=sample.nodes), node, work.busy):
-                of[node] = _kept(of.get(node, ()), Part(round(seconds, 2), sample.nodes))
+        for node, tasks in work.tasks.items():
+            if not _ill(known, step, node, work):
+                long = {task: round(seconds, 2) for task, seconds in tasks.items() if seconds >= LONG_TASK}
+                part = Part(round(sum(tasks.values()), 2), sample.nodes, long)
+                of[node] = _kept(of.get(node, ()), part)
     return Durations(steps, {step: of for step, of in parts.items() if of})
 
 
-def _ill(own: list[float], node: str, busy: Mapping[str, float]) -> bool:
+def _ill(known: Durations, step: str, node: str, work: Worked) -> bool:
     """Whether what a node took would spoil what is known of it."""
-    peers = [seconds for name, seconds in busy.items() if name != node]
-    if len(own) < LEARNT or not peers:
-        return False
-    return busy[node] > quantile(own, 0.95) and busy[node] > OUTLIER * statistics.median(peers)
+    for task, seconds in work.tasks[node].items():
+        own = known.of_task(step, node, task, nodes=work.sample.nodes)
+        peers = [took[task] for name, took in work.tasks.items() if name != node and task in took]
+        if seconds < 2 * LONG_TASK or len(own) < LEARNT or not peers:
+            continue
+        if seconds > quantile(own, 0.95) and seconds > OUTLIER * statistics.median(peers):
+            return True
+    return False
 
 
 def _kept(before: tuple[Kept, ...], newest: Kept) -> tuple[Kept, ...]:
@@ -177,10 +193,15 @@ def _read(found: Any) -> Durations:
         for step, rows in found["steps"].items()
     }
     parts = {
-        str(step): {str(node): tuple(Part(float(s), int(n)) for s, n in rows) for node, rows in of.items()}
-        for step, of in found["nodes"].items()
+        str(step): {str(node): tuple(_part(of["tasks"], row) for row in rows) for node, rows in of["nodes"].items()}
+        for step, of in found["parts"].items()
     }
     return Durations(steps, parts)
+
+
+def _part(names: list[str], row: Any) -> Part:
+    seconds, nodes, tasks = row
+    return Part(float(seconds), int(nodes), {str(names[place]): float(s) for place, s in tasks})
 
 
 def _written(durations: Durations) -> str:
@@ -190,8 +211,13 @@ def _written(durations: Durations) -> str:
         return "{\n" + ",\n".join(f"{json.dumps(key)}: {rows[key]}" for key in sorted(rows)) + "\n}"
 
     steps = {step: json.dumps([list(s) for s in samples]) for step, samples in durations.steps.items()}
-    parts = {
-        step: block({node: json.dumps([list(p) for p in rows]) for node, rows in of.items()})
-        for step, of in durations.parts.items()
-    }
-    return f'{{"format": {FORMAT},\n"steps": {block(steps)},\n"nodes": {block(parts)}}}\n'
+    parts = {}
+    for step, of in durations.parts.items():
+        names = sorted({task for rows in of.values() for part in rows for task in part.tasks})
+        place = {task: number for number, task in enumerate(names)}
+        lines = {
+            node: json.dumps([[p.seconds, p.nodes, [[place[t], s] for t, s in p.tasks.items()]] for p in rows])
+            for node, rows in of.items()
+        }
+        parts[step] = f'{{"tasks": {json.dumps(names)}, "nodes": {block(lines)}}}'
+    return f'{{"format": {FORMAT},\n"steps": {block(steps)},\n"parts": {block(parts)}}}\n'

@@ -36,8 +36,8 @@ class Slow(NamedTuple):
 def slow_nodes(state: RunState, durations: Durations, now: float) -> dict[str, Slow]:
     """Node -> why its lamp is on.
 
-    It is on while a step runs in which the node has been at work for longer than its own 95th percentile in at least
-    five learnt runs, and took, in one task of it, more than three times the median of the other nodes.
+    It is on while a step runs in which the node took (or has taken so far), in one of its tasks, longer than its own
+    95th percentile in at least five learnt runs, and more than three times the median of the others in the same task.
     """
     found: dict[str, Slow] = {}
     for step in state.steps.values():
@@ -49,37 +49,24 @@ def slow_nodes(state: RunState, durations: Durations, now: float) -> dict[str, S
 
 
 def slow_in(step: StepState, name: str, durations: Durations, now: float) -> Slow | None:
-    """Why the lamp of one node is on in a running step; None when it is not."""
-    nodes = len(step.running_on)
-    busy = step.busy.get(name, 0.0) + _so_far(step, name, now)
-    if nodes <= LEAST_PEERS or busy < LEAST_SECONDS:
-        return None
-    own = durations.of_node(step.id, name, nodes=nodes)
-    if len(own) < LEARNT or busy <= quantile(own, 0.95):
-        return None
-    return _against_peers(step, name, now)
-
-
-def _so_far(step: StepState, name: str, now: float) -> float:
-    """Seconds a node has been in its present task."""
-    doing = step.doing.get(name)
-    return max(0.0, now - doing[1]) if doing else 0.0
-
-
-def _against_peers(step: StepState, name: str, now: float) -> Slow | None:
-    """The task in which the node is furthest behind the others that finished it, or are in it."""
-    doing = step.doing.get(name)
-    own = [(task, took[name]) for task, took in step.took.items() if name in took]
-    own += [(doing[0], _so_far(step, name, now))] if doing else []
+    """Why the lamp of one node is on in a running step, by the task that shows it most; None when it is not."""
+    doing, nodes = step.doing.get(name), len(step.running_on)
+    own = [(task, took[name]) for task, took in step.took.items() if took.get(name, 0.0) >= LEAST_SECONDS]
+    if doing is not None and now - doing[1] >= LEAST_SECONDS:
+        own.append((doing[0], now - doing[1]))
     worst: Slow | None = None
     for task, seconds in own:
-        if seconds < LEAST_SECONDS:
+        before = durations.of_task(step.id, name, task, nodes=nodes)
+        if len(before) < LEARNT or seconds <= quantile(before, 0.95):
             continue
-        peers = [s for node, s in step.took.get(task, {}).items() if node != name]
-        peers += [max(0.0, now - since) for node, (t, since) in step.doing.items() if t == task and node != name]
-        if len(peers) < LEAST_PEERS:
-            continue
-        times = seconds / max(LEAST_MEDIAN, statistics.median(peers))
+        times = _against_peers(step, name, task, seconds, now)
         if times > OUTLIER and (worst is None or times > worst.times):
             worst = Slow(name, step.id, task, times)
     return worst
+
+
+def _against_peers(step: StepState, name: str, task: str, seconds: float, now: float) -> float:
+    """How many times the median of the others that finished the task, or are in it; 0 when they are too few."""
+    peers = [s for node, s in step.took.get(task, {}).items() if node != name]
+    peers += [max(0.0, now - since) for node, (t, since) in step.doing.items() if t == task and node != name]
+    return seconds / max(LEAST_MEDIAN, statistics.median(peers)) if len(peers) >= LEAST_PEERS else 0.0

@@ -189,7 +189,7 @@ class RunState:
         step.status, step.seconds = event["result"], event.get("seconds", 0.0)
         step.reason, step.task = event.get("reason", ""), ""
         step.results = event.get("nodes") or {}
-        step.doing, step.took, step.busy = {}, {}, {}
+        step.doing, step.took = {}, {}
         for name in step.nodes:
             node = self._node(name)
             node.pending = max(0, node.pending - 1)
@@ -317,9 +317,7 @@ def _take_time(step: StepState, event: Event) -> None:
     name, task, t = event["node"], event["task"], event["t"]
     _, since = step.doing.pop(name, ("", t))
     if event["result"] != "skipped" and not step.ended:
-        seconds = event.get("seconds") or max(0.0, t - since)
-        step.took.setdefault(task, {})[name] = seconds
-        step.busy[name] = step.busy.get(name, 0.0) + seconds
+        step.took.setdefault(task, {})[name] = event.get("seconds") or max(0.0, t - since)
 
 
 def _layer(key: str, steps: list[StepState], last: float) -> LayerState:

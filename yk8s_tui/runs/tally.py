@@ -17,7 +17,8 @@ class Tally:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._busy: dict[str, dict[str, float]] = {}
+        self._took: dict[str, dict[str, dict[str, float]]] = {}
+        """Step -> node -> task -> seconds."""
         self._since: dict[tuple[str, str], float] = {}
         self._bytes: dict[str, dict[str, float]] = {}
 
@@ -28,8 +29,8 @@ class Tally:
         elif kind == "node_result" and fields["result"] != "skipped":
             since = self._since.pop((fields["step"], fields["node"]), None)
             seconds = fields.get("seconds") or (self._clock() - since if since is not None else 0.0)
-            of = self._busy.setdefault(fields["step"], {})
-            of[fields["node"]] = of.get(fields["node"], 0.0) + seconds
+            took = self._took.setdefault(fields["step"], {}).setdefault(fields["node"], {})
+            took[fields["task"]] = took.get(fields["task"], 0.0) + seconds
         elif kind == "progress" and fields.get("unit") in BYTES:
             of = self._bytes.setdefault(fields["step"], {})
             of[fields["node"]] = max(of.get(fields["node"], 0.0), float(fields["total"] or fields["done"]))
@@ -44,6 +45,6 @@ class Tally:
             size=int(sum(self._bytes.get(step, {}).values())),
             roles=roles_of(roles[name] for name in results if name in roles),
         )
-        busy = self._busy.get(step, {})
-        good = {name: busy[name] for name, result in results.items() if result in GOOD and busy.get(name)}
+        took = self._took.get(step, {})
+        good = {name: took[name] for name, result in results.items() if result in GOOD and name in took}
         return Worked(sample, good)

@@ -81,8 +81,6 @@ class StepState:
     """Node -> the task it is in and since when; empty unless the step is running."""
     took: dict[str, dict[str, float]] = field(default_factory=dict)
     """Task -> node -> seconds, of the tasks that ended; empty unless the step is running."""
-    busy: dict[str, float] = field(default_factory=dict)
-    """Node -> seconds in the tasks that ended; empty unless the step is running."""
 
     @property
     def ended(self) -> bool:
@@ -94,7 +92,7 @@ class StepState:
         if self.ended:
             return replace(self)
         took = {task: dict(nodes) for task, nodes in self.took.items()}
-        return replace(self, doing=dict(self.doing), took=took, busy=dict(self.busy))
+        return replace(self, doing=dict(self.doing), took=took)
 
 
 @dataclass(slots=True)
