@@ -1,4 +1,4 @@
-"""`yk8s-tui runs`: history, attach, cancel; replay and comparison are in modules of their own."""
+"""`yk8s-tui runs`: history, attach, cancel, report; replay and comparison are in modules of their own."""
 
 from __future__ import annotations
 
@@ -40,6 +40,14 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     cancel.set_defaults(run=cancel_command)
     replay.register(parts)
     compare.register(parts)
+    _register_report(parts)
+
+
+def _register_report(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    report = parts.add_parser("report", help="the story of a run as one HTML file that needs no network")
+    report.add_argument("id", nargs="?", default="", metavar="ID", help="id, its beginning, or number; else the newest")
+    report.add_argument("--output", metavar="FILE", type=Path, help="else runs/<id>/report.html")
+    report.set_defaults(run=report_command)
 
 
 def list_command(args: argparse.Namespace) -> int:
@@ -95,6 +103,15 @@ def cancel_command(args: argparse.Namespace) -> int:
     return follow_plain(root, run.id, quiet_until="cancel")
 
 
+def report_command(args: argparse.Namespace) -> int:
+    """Write the report of a run, and print where it is."""
+    from yk8s_tui.runs.report.write import write_report
+
+    root = cluster_directory(args)
+    print(write_report(root, _find(root, args.id), args.output))
+    return ExitCode.DONE
+
+
 def print_run(root: Path, run_id: str) -> None:
     """A run as JSON on stdout: how it stands or ended, its steps, nodes and failures."""
     print_json(_as_json(*_load(root, run_id)))
@@ -108,12 +125,14 @@ def follow_plain(
     With `quiet_until` nothing is printed before the control request of that name.
     """
     from yk8s_tui.runs.alive import engine_alive
+    from yk8s_tui.runs.estimates import load_durations
     from yk8s_tui.runs.journal import JournalReader
     from yk8s_tui.runs.plain import PlainView
     from yk8s_tui.runs.start import run_directory
 
     directory = run_directory(root, run_id)
-    view, reader = PlainView(verbose=verbose), JournalReader(directory / "journal.jsonl")
+    view = PlainView(verbose=verbose, durations=load_durations(root))
+    reader = JournalReader(directory / "journal.jsonl")
     quiet = bool(quiet_until)
     for batch in reader.follow_blocking(alive=lambda: engine_alive(directory)):
         for event in batch:

@@ -88,7 +88,7 @@ class RunState:
     def copy(self, *, nodes: bool = True) -> RunState:
         """A snapshot that later events do not touch; logs share their lines. It has no nodes if so wished."""
         other = copy.copy(self)
-        other.steps = {key: copy.copy(step) for key, step in self.steps.items()}
+        other.steps = {key: step.copy() for key, step in self.steps.items()}
         other.nodes = {key: node.copy() for key, node in self.nodes.items()} if nodes else {}
         other.skipped = dict(self.skipped)
         other.failures = dict(self.failures)
@@ -199,6 +199,7 @@ class RunState:
         step.status, step.seconds = event["result"], event.get("seconds", 0.0)
         step.reason, step.task = event.get("reason", ""), ""
         step.results = event.get("nodes") or {}
+        step.doing, step.took = {}, {}
         for name in step.nodes:
             node = self._node(name)
             node.pending = max(0, node.pending - 1)
@@ -221,12 +222,16 @@ class RunState:
         node.progress = None
         if node.status != "set aside":
             node.status = "running"
+        if (step := self.steps.get(event["step"])) is not None:
+            step.doing[event["node"]] = (event["task"], event["t"])
 
     def _node_result(self, event: Event) -> None:
         node = self.nodes.get(event["node"]) or self._node(event["node"])
         result, t = event["result"], event["t"]
         node.last_result, node.progress = result, None
         self.results[result] = self.results.get(result, 0) + 1
+        if (step := self.steps.get(event["step"])) is not None:
+            _take_time(step, event)
         if result == "ok":
             node.ok += 1
         elif result == "changed":
@@ -311,6 +316,14 @@ def _take_result(node: NodeState, result: str) -> None:
         node.status = "failed" if result == "failed" else "unreachable"
     elif node.status in ("failed", "unreachable"):
         node.status = "running"
+
+
+def _take_time(step: StepState, event: Event) -> None:
+    """What a task took on a node; actions do not say it, and there it is the time since they named the task."""
+    name, task, t = event["node"], event["task"], event["t"]
+    _, since = step.doing.pop(name, ("", t))
+    if event["result"] != "skipped" and not step.ended:
+        step.took.setdefault(task, {})[name] = event.get("seconds") or max(0.0, t - since)
 
 
 def _layer(key: str, steps: list[StepState], last: float) -> LayerState:

@@ -15,6 +15,8 @@ from textual.widgets import Input, Static
 
 from yk8s_tui import paths
 from yk8s_tui.runs.alive import engine_alive
+from yk8s_tui.runs.estimates import Durations, load_durations
+from yk8s_tui.runs.lamps import slow_nodes
 from yk8s_tui.runs.state import RunState
 from yk8s_tui.screens import run_words
 from yk8s_tui.screens.run_feed import RunFeed, RunSource
@@ -75,6 +77,7 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
         self.run_id = run
         self.directory = root / "runs" / run
         self.feed = feed or RunFeed(self.directory, alive=lambda: engine_alive(self.directory))
+        self.durations = Durations()
         self._ticks = 0
         self._words = ""
 
@@ -106,6 +109,7 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
         self.run_worker(self.feed.follow, thread=True, exit_on_error=False, group="feed")
         self.set_interval(TICK_SECONDS, self.tick)
         self._remember()
+        self._learn()
 
     def on_unmount(self) -> None:
         """Stop reading."""
@@ -116,6 +120,17 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
         from yk8s_tui.repository.recent import remember
 
         remember(self.root)
+
+    @work(thread=True, exit_on_error=False, group="durations")
+    def _learn(self) -> None:
+        """What earlier runs took: the time left and the lamps go by it."""
+        self.durations = load_durations(self.root)
+
+    def _lamps(self) -> dict[str, str]:
+        """Slow nodes, and why, in words."""
+        if self.state.finished or not self.feed.ready:
+            return {}
+        return {name: slow.words for name, slow in slow_nodes(self.state, self.durations, self.feed.now).items()}
 
     # Painting
 
@@ -131,6 +146,8 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
         full = self._ticks % FULL_TICKS == 0
         if moved or (full and not self.state.finished):
             grid = self.query_one(NodeGrid)
+            if full:
+                grid.slow = self._lamps()
             grid.show(list(self.state.nodes.values()), self.state.failures, self.feed.now)
         if full or not self.feed.ready:
             self.paint()
@@ -143,12 +160,12 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
             title.right = f"reading the journal, {self.feed.read_bytes // 1_000_000} MB"
             return
         title.left = self.place()
-        title.right = run_words.heading(state, self.feed.now, gone=gone)
+        title.right = run_words.heading(state, self.feed.now, gone=gone, durations=self.durations)
         layers = self.query_one(LayerLines)
         layers.set_tall(self.size.height >= 32)
         layers.show(state.layers)
-        self.query_one("#counts", Static).update(run_words.counts(state, len(grid.nodes), self._words))
-        self.query_one("#remark", Static).update(run_words.remark(state, gone=gone))
+        self.query_one("#counts", Static).update(run_words.counts(state, len(grid.nodes), self._words, grid.slow))
+        self.query_one("#remark", Static).update(run_words.remark(state, gone=gone, slow=grid.slow))
         self._paint_detail()
         key = (state.status, bool(state.failures), gone)
         if key != self._offered:
@@ -183,7 +200,8 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
         pane = self.query_one("#detail-pane")
         pane.display = grid.dense and node is not None
         if node is not None and pane.display:
-            text = run_words.node_detail(node, self.state, self.feed.now, self.size.width - 6)
+            slow = grid.slow.get(node.name, "")
+            text = run_words.node_detail(node, self.state, self.feed.now, self.size.width - 6, slow)
             self.query_one("#detail", Static).update(text)
 
     @on(NodeGrid.Moved)
