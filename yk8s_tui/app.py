@@ -58,12 +58,16 @@ class Yk8sApp(App[int]):
         ),
     ]
 
-    def __init__(self, cluster: Path | None = None, attach: str = "", replay: Start | None = None) -> None:
+    def __init__(
+        self, cluster: Path | None = None, attach: str = "", replay: Start | None = None, status: bool = False
+    ) -> None:
         super().__init__()
         self.cluster = cluster
         self.attach = attach
         self.replay = replay
         """How the run `attach` is shown again, if that was asked for."""
+        self.status = status
+        """Whether the status of the cluster was asked for."""
         self.crash: Exception | None = None
         """What ended the application, if it did not end itself."""
         self.busy_with = ""
@@ -73,7 +77,7 @@ class Yk8sApp(App[int]):
         """Home is the screen below all others."""
         from yk8s_tui.screens.home import HomeScreen
 
-        return HomeScreen(self.cluster, self.attach, self.replay)
+        return HomeScreen(self.cluster, self.attach, self.replay, self.status)
 
     def on_mount(self) -> None:
         """Plain terminals get plain borders."""
@@ -130,8 +134,8 @@ class Yk8sApp(App[int]):
         self.push_screen(ErrorDialog.of(error), lambda _result: then() if then else None)
 
 
-def run_app(cluster: str | None, attach: str = "", replay: Start | None = None) -> int:
-    """Run the terminal interface, at once on the run `attach` when it is given; returns the exit code.
+def run_app(cluster: str | None, attach: str = "", replay: Start | None = None, status: bool = False) -> int:
+    """Run the terminal interface, at once on the run `attach`, or the status, if asked for; returns the exit code.
 
     With `replay` that run is shown again instead of followed.
 
@@ -147,7 +151,7 @@ def run_app(cluster: str | None, attach: str = "", replay: Start | None = None) 
             why="standard input or output is a file or a pipe",
             hint="use the commands instead, for example `yk8s-tui plan`; see `yk8s-tui --help`",
         )
-    app = Yk8sApp(_cluster_of(cluster), attach, replay)
+    app = Yk8sApp(_cluster_of(cluster), attach, replay, status)
     code = app.run()
     if app.crash is not None:
         raise Yk8sError(

@@ -45,12 +45,21 @@ WITH_PASSWORD = "sudo -k -S -p '' --"
 __all__ = ["CommandTimeoutError", "Completed", "HostKeyError", "SshPool", "SudoRefusedError"]
 
 
+Recorder = Callable[[str, str], None]
+"""Hears of each command: node, command."""
+
+
+def _nobody(_node: str, _command: str) -> None:
+    return
+
+
 class SshPool:
     """Connections to the nodes of an inventory; use it as an async context manager.
 
     Host keys are checked against `known_hosts`; a node whose key is not there, or is another one, is
     unreachable. Passwords for sudo come from `secrets_dir` and travel on stdin only. Every command has
-    `environment` in its own; it is visible to all users of the host, so nothing secret may be in it.
+    `environment` in its own; it is visible to all users of the host, so nothing secret may be in it. `recorder`
+    hears of every command, before it is run.
     """
 
     def __init__(
@@ -61,12 +70,14 @@ class SshPool:
         secrets_dir: Path,
         connect_timeout: float = 10,
         environment: Mapping[str, str] | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.inventory = inventory
         self.known_hosts = known_hosts
         self.secrets_dir = secrets_dir
         self.connect_timeout = connect_timeout
         self.environment = dict(environment or {})
+        self._recorder = recorder or _nobody
         self._links: dict[str, _Link] = {}
         self._connector: Connector | None = None
 
@@ -154,15 +165,25 @@ class SshPool:
                 from yk8s_tui.backends.ssh_connect import Connector
 
                 self._connector = Connector(self.known_hosts, self.secrets_dir, self.connect_timeout, CONNECTS_AT_ONCE)
-            self._links[name] = _Link(self.inventory.node(name), self._connector, self.secrets_dir, self.environment)
+            self._links[name] = _Link(
+                self.inventory.node(name), self._connector, self.secrets_dir, self.environment, self._recorder
+            )
         return self._links[name]
 
 
 class _Link:
     """The one connection to a node, and how root is reached on it."""
 
-    def __init__(self, node: Node, connector: Connector, secrets_dir: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        connector: Connector,
+        secrets_dir: Path,
+        environment: Mapping[str, str],
+        recorder: Recorder,
+    ) -> None:
         self.node = node
+        self.recorder = recorder
         self.environment = environment
         self.connector = connector
         self.secrets_dir = secrets_dir
@@ -278,6 +299,7 @@ class _Link:
         return done
 
     def _prepared(self, command: str, feed: Feed, root: str) -> tuple[str, Feed]:
+        self.recorder(self.node.name, command.removeprefix(MARKER))
         line = shell_line(command, root, self.environment)
         prefix = f"{self._password}\n".encode() if root == WITH_PASSWORD else b""
         return line, chained(prefix, feed)

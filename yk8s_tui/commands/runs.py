@@ -125,13 +125,13 @@ def follow_plain(
     With `quiet_until` nothing is printed before the control request of that name.
     """
     from yk8s_tui.runs.alive import engine_alive
-    from yk8s_tui.runs.estimates import load_durations
+    from yk8s_tui.runs.estimates import known_at_start
     from yk8s_tui.runs.journal import JournalReader
     from yk8s_tui.runs.plain import PlainView
     from yk8s_tui.runs.start import run_directory
 
     directory = run_directory(root, run_id)
-    view = PlainView(verbose=verbose, durations=load_durations(root))
+    view = PlainView(verbose=verbose, durations=known_at_start(directory))
     reader = JournalReader(directory / "journal.jsonl")
     quiet = bool(quiet_until)
     for batch in reader.follow_blocking(alive=lambda: engine_alive(directory)):

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     if sys.stdout.isatty() and sys.stdin.isatty() and not (args.json or args.watch or args.plain):
         from yk8s_tui.app import run_app
 
-        return run_app(cluster=str(root), screen="status")
+        return run_app(cluster=str(root), status=True)
     return _print_status(root, args)
 
 

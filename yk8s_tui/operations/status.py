@@ -133,8 +133,8 @@ class StatusWatch:
             return False
         status = self.status
         status.hosts, status.frontends, status.etcd = news.hosts, news.frontends, news.etcd
-        through_vip = {key: server for key, server in status.api_servers.items() if not key}
-        status.api_servers = {**news.api_servers, **through_vip}
+        through_vip = status.api_servers.get("")
+        status.api_servers = news.api_servers | ({"": through_vip} if through_vip else {})
         others = {key: source for key, source in status.sources.items() if not key.startswith("host:")}
         status.sources = {**others, **news.sources}
         status.revision += 1

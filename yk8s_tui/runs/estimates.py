@@ -115,15 +115,29 @@ def quantile(values: Iterable[float], share: float) -> float:
     return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
 
 
+DURATIONS = "durations.json"
+"""Name of the file, in `state/`, and in the directory of a run as it was when the run began."""
+
+
 def durations_path(root: Path) -> Path:
     """`state/durations.json`."""
-    return root / "state" / "durations.json"
+    return root / "state" / DURATIONS
 
 
 def load_durations(root: Path) -> Durations:
     """What is remembered; empty when there is nothing, or nothing readable: it is only advice."""
+    return read_durations(durations_path(root))
+
+
+def known_at_start(directory: Path) -> Durations:
+    """What was remembered when a run began: what it is measured against, now and whenever it is shown again."""
+    return read_durations(directory / DURATIONS)
+
+
+def read_durations(path: Path) -> Durations:
+    """What one file says; empty when there is none, or it cannot be read."""
     try:
-        found = json.loads(durations_path(root).read_text())
+        found = json.loads(path.read_text())
         return _read(found)
     except (OSError, ValueError, TypeError, AttributeError, LookupError):
         return Durations()

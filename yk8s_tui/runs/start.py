@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -20,6 +22,7 @@ from yk8s_tui.models.plan import Plan
 from yk8s_tui.repository.atomic import write_atomic
 from yk8s_tui.repository.lock import holder
 from yk8s_tui.runs.alive import engine_alive
+from yk8s_tui.runs.estimates import DURATIONS, durations_path
 
 START_SECONDS = 30.0
 """How long an engine may take to begin its journal."""
@@ -201,6 +204,8 @@ def _new_directory(
         config = root / "config" / "config.toml"
         if config.is_file():
             write_atomic(directory / "config.toml", config.read_text(), mode=0o600)
+        with contextlib.suppress(OSError):
+            shutil.copy(durations_path(root), directory / DURATIONS)
         write_atomic(directory / "run.json", json.dumps(about, indent=1) + "\n", mode=0o600)
     return directory
 

@@ -37,6 +37,7 @@ shows what would be done and does nothing by itself. A run goes on when this pro
         Binding("n", "new", "New", tooltip="Set up a new cluster"),
         Binding("o", "other", "Open other", tooltip="Open a cluster repository by its directory"),
         Binding("e", "edit", "Edit setup", tooltip="Change the configuration of the chosen cluster"),
+        Binding("s", "status", "Status", tooltip="Show how the chosen cluster is; changes nothing"),
         Binding("l", "last", "Last run", tooltip="Show the last run of the chosen cluster again"),
         Binding("delete", "forget", "Forget", tooltip="Take it off this list; nothing is deleted but drafts"),
         Binding("f5", "refresh_list", "Refresh", tooltip="Read the list again", show=False),
@@ -58,8 +59,11 @@ shows what would be done and does nothing by itself. A run goes on when this pro
             self.root = root
             self.error = error
 
-    def __init__(self, cluster: Path | None = None, attach: str = "", replay: Start | None = None) -> None:
+    def __init__(
+        self, cluster: Path | None = None, attach: str = "", replay: Start | None = None, status: bool = False
+    ) -> None:
         super().__init__()
+        self.status = status
         self.cluster = cluster
         self.attach = attach
         self.replay = replay
@@ -81,6 +85,8 @@ shows what would be done and does nothing by itself. A run goes on when this pro
             self._show_again(self.cluster, self.attach, self.replay)
         elif self.attach and self.cluster:
             self._show_run(self.cluster, self.attach)
+        elif self.status and self.cluster:
+            self._show_status(self.cluster)
         self.set_timer(0.02, self.load)
 
     def on_screen_resume(self) -> None:
@@ -124,7 +130,7 @@ shows what would be done and does nothing by itself. A run goes on when this pro
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that make no sense for the chosen row are not offered."""
-        if action not in ("open", "forget", "edit", "last"):
+        if action not in ("open", "forget", "edit", "last", "status"):
             return True
         if self.chosen is None:
             return False
@@ -171,6 +177,13 @@ shows what would be done and does nothing by itself. A run goes on when this pro
 
         if isinstance(self.chosen, ClusterRow):
             self.app.push_screen(SetupScreen(Source(self.chosen.root, self.chosen.root)))
+
+    def action_status(self) -> None:
+        """Show how the chosen cluster is."""
+        from yk8s_tui.screens.home_data import ClusterRow
+
+        if isinstance(self.chosen, ClusterRow):
+            self._show_status(self.chosen.root)
 
     def action_last(self) -> None:
         """Show the last run again."""
@@ -241,6 +254,11 @@ shows what would be done and does nothing by itself. A run goes on when this pro
         from yk8s_tui.screens.review import ReviewScreen
 
         self.app.push_screen(ReviewScreen(root))
+
+    def _show_status(self, root: Path) -> None:
+        from yk8s_tui.screens.status.screen import StatusScreen
+
+        self.app.push_screen(StatusScreen(root))
 
     def _show_run(self, root: Path, run: str) -> None:
         from yk8s_tui.screens.run import RunScreen

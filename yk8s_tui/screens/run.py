@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 
 from yk8s_tui import paths
 from yk8s_tui.runs.alive import engine_alive
-from yk8s_tui.runs.estimates import Durations, load_durations
+from yk8s_tui.runs.estimates import Durations, known_at_start
 from yk8s_tui.runs.lamps import slow_nodes
 from yk8s_tui.runs.state import RunState
 from yk8s_tui.screens import run_words
@@ -124,7 +124,7 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
     @work(thread=True, exit_on_error=False, group="durations")
     def _learn(self) -> None:
         """What earlier runs took: the time left and the lamps go by it."""
-        self.durations = load_durations(self.root)
+        self.durations = known_at_start(self.directory)
 
     def _lamps(self) -> dict[str, str]:
         """Slow nodes, and why, in words."""

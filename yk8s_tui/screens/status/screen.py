@@ -265,7 +265,10 @@ back by itself.
             field.display = False
             self.query_one(TableView).focus()
             return
-        self.dismiss(None)
+        if getattr(self.app, "status", False):
+            self.app.exit(0)
+        else:
+            self.dismiss(None)
 
     def action_findings(self) -> None:
         """Everything that is wrong."""
