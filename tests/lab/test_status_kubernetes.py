@@ -57,7 +57,7 @@ async def test_a_healthy_control_plane(cluster: LabCluster) -> None:
         assert seen.found() == {}
 
 
-async def test_etcd_and_the_api_server_go_down_and_come_back(cluster: LabCluster) -> None:
+async def test_etcd_goes_down_and_comes_back(cluster: LabCluster) -> None:
     async with watching(cluster) as seen:
         status = seen.status
         await on(cluster, "cp1", f"mv {MANIFESTS}/etcd.yaml /root/")
@@ -65,8 +65,7 @@ async def test_etcd_and_the_api_server_go_down_and_come_back(cluster: LabCluster
             await on(cluster, "cp1", f"for i in $(seq {STOPPED}); do ss -ltn | grep -q :2379 || exit 0; sleep 1; done")
             await seen.until(lambda: bool(status.etcd["cp1"].error), "the member is down")
             assert f"{MANIFESTS}/etcd.yaml is missing" in status.etcd["cp1"].error
-            await seen.until(lambda: not status.api_servers["cp1"].ready, "the API server is not ready", 15)
-            assert {"etcd.down:cp1", "api.server:cp1"} <= set(seen.found())
+            assert "etcd.down:cp1" in seen.found()
         finally:
             await on(cluster, "cp1", f"mv /root/etcd.yaml {MANIFESTS}/")
         await seen.until(lambda: not status.etcd["cp1"].error, "the member is back", STOPPED)
