@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from yk8s_tui.backends.ssh_forward import Forwards
 from yk8s_tui.backends.ssh_process import (
     MARKER,
     CommandTimeoutError,
@@ -126,6 +127,14 @@ class SshPool:
         """Run a command as root with a file on its stdin; `progress` gets the bytes sent so far."""
         return await self._link(node_name).run(command, of_file(local, progress), sudo=True, timeout=None)
 
+    async def forward(self, node_name: str, host: str, port: int) -> int:
+        """A port on loopback that leads to `host:port` as seen from a node, for as long as its connection lives.
+
+        Nothing is run on the node. Raises `UnreachableError` when the node cannot be reached; call it again
+        when the way is broken.
+        """
+        return await self._link(node_name).forward(host, port)
+
     def _link(self, name: str) -> _Link:
         if name not in self._links:
             if self._connector is None:
@@ -145,6 +154,7 @@ class _Link:
         self.connector = connector
         self.secrets_dir = secrets_dir
         self.connection: asyncssh.SSHClientConnection | None = None
+        self.forwards = Forwards()
         self.sudo_known = node.ssh_user == "root"
         self._root = ""
         self._password = ""
@@ -153,6 +163,7 @@ class _Link:
         self.endings = asyncio.Semaphore(1)
 
     async def close(self) -> None:
+        self.forwards.close()
         if self.connection:
             from yk8s_tui.backends.ssh_connect import close_connection
 
@@ -162,6 +173,11 @@ class _Link:
     async def run(self, command: str, feed: Feed, *, sudo: bool, timeout: float | None) -> Completed:
         connection = await self._open(sudo)
         return await self._execute(connection, MARKER + command, feed, timeout, self._root if sudo else "")
+
+    async def forward(self, host: str, port: int) -> int:
+        connection = await self._open(sudo=False)
+        async with self.connector.explained(self.node):
+            return await self.forwards.port(connection, host, port)
 
     async def _open(self, sudo: bool) -> asyncssh.SSHClientConnection:
         async with self.opening:
