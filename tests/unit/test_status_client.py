@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.fake_api import VIP, Authority, FakeApi, Request, write_kubeconfig
+from tests.pki import Authority, write_kubeconfig
+from tests.unit.fake_api import VIP, FakeApi, Request
 from yk8s_tui.errors import ConfigError, UnreachableError
 from yk8s_tui.status import client as client_module
 from yk8s_tui.status import kubeconfig
