@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import asyncio
+
     import asyncssh
 
     from yk8s_tui.backends.ssh import SshPool
@@ -45,6 +46,7 @@ def blocking(pool: SshPool, loop: asyncio.AbstractEventLoop, *, timeout: float =
 
     Raises `TimeoutError` when the loop does not get to it.
     """
+    import asyncio
 
     def forward(node: str, host: str, port: int) -> int:
         task = asyncio.run_coroutine_threadsafe(pool.forward(node, host, port), loop)

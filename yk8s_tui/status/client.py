@@ -99,12 +99,16 @@ class ApiClient:
         with self._request(path, query, connect, read) as answer, self._explained():
             return Answer(answer.status, answer.data)
 
-    def get_json(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """An object; raises `UnreachableError`, `GoneError`, or `RefusedError` for every status but 200."""
+    def get_body(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
+        """What was asked for; raises `UnreachableError`, `GoneError`, or `RefusedError` for every status but 200."""
         answer = self.get(path, query)
         if answer.status != 200:
             raise refusal(answer.status, answer.body, path)
-        return parsed(answer.body, path)
+        return answer.body
+
+    def get_json(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """The same as an object."""
+        return parsed(self.get_body(path, query), path)
 
     def watch(self, path: str, query: Mapping[str, str], *, idle: float) -> Iterator[bytes]:
         """The lines of a stream as they come, until the server ends it; a torn last line is dropped.

@@ -95,8 +95,8 @@ class ApiWatch:
 
         With `seconds` it stops after that time, and goes on with the next call.
         """
-        status.sources.setdefault(API, Source())
         now = time.time()
+        status.sources.setdefault(API, Source(since=now))
         changed = self._apply(status, now, seconds)
         if now - self._ticked >= TICK_SECONDS:
             self._ticked = now

@@ -125,7 +125,7 @@ class Link:
             self._report(LinkNews(self._words, "", self._since, server))
 
     def _down(self, error: Yk8sError) -> None:
-        if self._words or not self._since:
+        if self._words:
             self._since = time.time()
         self._words = ""
         text = f"{error.what}: {error.why}" if error.why else error.what

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from yk8s_tui.errors import UnreachableError, Yk8sError
-from yk8s_tui.status.client import ApiClient, GoneError, RefusedError
+from yk8s_tui.status.client import ApiClient, GoneError, RefusedError, parsed
 
 CHUNK = 500
 """Objects a request, as kubectl does."""
@@ -23,6 +25,8 @@ FIRST_DELAY, LONGEST_DELAY = 0.2, 10.0
 """Seconds of back-off."""
 SHORT_SECONDS = 1.0
 """A watch that the server ends within that, without an event, counts as a failure."""
+
+CONTINUE = re.compile(rb'"continue":("[^"\\]+")')
 
 Raw = dict[str, Any]
 Key = tuple[str, ...]
@@ -122,20 +126,14 @@ class ResourceWatch:
 
     def _list(self, client: ApiClient) -> str:
         """Hand over everything there is; returns the resourceVersion that a watch begins at."""
-        query = {"limit": str(CHUNK)} | self._selector()
         keys: set[Key] = set()
         version = ""
-        while True:
-            page = client.get_json(self.resource.path, query)
-            meta = page.get("metadata") or {}
+        for page in pages(client, self.resource.path, {"limit": str(CHUNK)} | self._selector()):
             # That of the first page: whatever changed while the others were read comes again.
-            version = version or str(meta.get("resourceVersion", ""))
+            version = version or str((page.get("metadata") or {}).get("resourceVersion", ""))
             items = [(key_of(item), self.resource.reduce(item)) for item in page.get("items") or ()]
             keys.update(key for key, _ in items)
             self._out(Chunk(self.resource.kind, items))
-            if not meta.get("continue"):
-                break
-            query["continue"] = meta["continue"]
         self._say("")
         self._out(Listed(self.resource.kind, frozenset(keys)))
         self._delay = FIRST_DELAY
@@ -189,6 +187,28 @@ class ResourceWatch:
         """Back off, longer each time; half of it is chance, so that watches do not come back in step."""
         self._clients.pause(self._delay * random.uniform(0.5, 1.0), client)
         self._delay = min(LONGEST_DELAY, self._delay * 2)
+
+
+def pages(client: ApiClient, path: str, query: dict[str, str]) -> Iterator[Raw]:
+    """The pages of a list; the server makes the next one while this one is looked at.
+
+    Where to go on stands before the objects, so that it can be read without reading them.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="yk8s-pages") as pool:
+        ahead: Future[bytes] | None = pool.submit(client.get_body, path, query)
+        while ahead is not None:
+            body = ahead.result()
+            ahead = None
+            head = CONTINUE.search(body, 0, body.find(b'"items"'))
+            if head:
+                token = json.loads(head.group(1))
+                ahead = pool.submit(client.get_body, path, query | {"continue": token})
+            page = parsed(body, path)
+            del body
+            yield page
+            token = (page.get("metadata") or {}).get("continue")
+            if token and ahead is None:
+                ahead = pool.submit(client.get_body, path, query | {"continue": token})
 
 
 def key_of(item: Mapping[str, Any]) -> Key:
