@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 from yk8s_tui.errors import UnreachableError, Yk8sError
+from yk8s_tui.status.parsing import objects
 
 if TYPE_CHECKING:
     from urllib3 import HTTPSConnectionPool
@@ -190,7 +191,7 @@ class ApiClient:
 def parsed(body: bytes, path: str) -> dict[str, Any]:
     """JSON as an object; raises `UnreachableError` when it is none, as when something else answers."""
     try:
-        found = json.loads(body)
+        found = objects(body)
     except ValueError as error:
         raise UnreachableError("the answer of the API makes no sense", where=path, why=str(error)) from error
     if not isinstance(found, dict):

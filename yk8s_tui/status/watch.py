@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 from yk8s_tui.errors import UnreachableError, Yk8sError
 from yk8s_tui.status.client import ApiClient, GoneError, RefusedError, parsed
+from yk8s_tui.status.parsing import objects
 
 CHUNK = 500
 """Objects a request, as kubectl does."""
@@ -163,7 +164,7 @@ class ResourceWatch:
     def _take(self, line: bytes) -> None:
         """One event; raises `GoneError` or `RefusedError` when it says so."""
         try:
-            event = json.loads(line)
+            event = objects(line)
             kind, item = event["type"], event["object"]
             if kind == "ERROR":
                 raise _refused(item, self.resource.path)
