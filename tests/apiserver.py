@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
@@ -209,7 +210,7 @@ class RealApi:
         client, peer = f"http://{LOOPBACK}:{self._etcd}", f"http://{LOOPBACK}:{self._peer}"
         self._run(
             self.programs.etcd,
-            f"--data-dir={self.folder}/etcd",
+            f"--data-dir={self.folder}/data",
             f"--listen-client-urls={client}",
             f"--advertise-client-urls={client}",
             f"--listen-peer-urls={peer}",
@@ -217,6 +218,11 @@ class RealApi:
             f"--initial-cluster=default={peer}",
             "--unsafe-no-fsync",
         )
+        until = time.monotonic() + START_SECONDS
+        while not _answers(self._etcd):
+            assert self._running[-1].poll() is None, (self.folder / "etcd.log").read_text()[-2000:]
+            assert time.monotonic() < until, "etcd does not answer"
+            time.sleep(0.05)
 
     def _run(self, program: Path, *arguments: str) -> None:
         with (self.folder / f"{program.name}.log").open("ab") as log:
@@ -238,6 +244,12 @@ class RealApi:
     def log(self) -> str:
         """The last that the API server said."""
         return (self.folder / "kube-apiserver.log").read_text(errors="replace")[-3000:]
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), 1):
+        return True
+    return False
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
