@@ -5,6 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from yk8s_tui.backends.ssh_forward import Forward
@@ -33,6 +35,10 @@ RESOURCES = (
 )
 """All that is read, nodes first: they are what is looked for first."""
 
+HEAVY = frozenset({"pods", "events"})
+"""They begin when the nodes are there, which would otherwise come twice as late."""
+HEAVY_SECONDS = 10.0
+"""But not later than that."""
 TICK_SECONDS = 1.0
 STOP_SECONDS = 1.0
 
@@ -59,6 +65,7 @@ class ApiWatch:
         self._tables = Tables()
         self._missing = {resource.kind for resource in RESOURCES}
         self._known = threading.Event()
+        self._nodes_known = threading.Event()
         self._ticked = 0.0
 
     @classmethod
@@ -77,7 +84,9 @@ class ApiWatch:
 
     def start(self) -> None:
         """Begin; returns at once."""
-        for body in (self._link.run, *(watch.run for watch in self._watches)):
+        bodies: list[Callable[[], None]] = [self._link.run]
+        bodies += [partial(self._run, watch) for watch in self._watches]
+        for body in bodies:
             thread = threading.Thread(target=body, name="yk8s-status-api", daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -85,6 +94,7 @@ class ApiWatch:
     def stop(self) -> None:
         """End everything; what still waits for an answer is left to its time limit, and not heard any more."""
         self._link.stop()
+        self._nodes_known.set()
         deadline = time.monotonic() + STOP_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -113,6 +123,12 @@ class ApiWatch:
         """
         return self._known.wait(timeout)
 
+    def _run(self, watch: ResourceWatch) -> None:
+        """The body of the thread of a watch."""
+        if watch.resource.kind in HEAVY and self._link.client() is not None:
+            self._nodes_known.wait(HEAVY_SECONDS)
+        watch.run()
+
     def _apply(self, status: ClusterStatus, now: float, seconds: float) -> bool:
         changed = False
         deadline = time.monotonic() + seconds
@@ -129,7 +145,7 @@ class ApiWatch:
     def _put(self, message: Message | LinkNews) -> None:
         """Called by all threads."""
         self._queue.put(message)
-        if not self._known.is_set():
+        if self._missing:
             self._note_first(message)
 
     def _note_first(self, message: Message | LinkNews) -> None:
@@ -138,5 +154,7 @@ class ApiWatch:
                 self._known.set()
         elif isinstance(message, Listed) or (isinstance(message, Trouble) and message.error):
             self._missing.discard(message.kind)
+            if "nodes" not in self._missing:
+                self._nodes_known.set()
             if not self._missing:
                 self._known.set()
