@@ -8,10 +8,9 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from yk8s_tui.backends.ssh_forward import Forward
-from yk8s_tui.models.config import Config
-from yk8s_tui.models.nodes import Inventory
 from yk8s_tui.status import reduce, reduce_pods, reduce_workloads
 from yk8s_tui.status.client import Recorder
 from yk8s_tui.status.link import Link, LinkNews
@@ -19,6 +18,10 @@ from yk8s_tui.status.model import ClusterStatus, Source
 from yk8s_tui.status.route import Places, Router
 from yk8s_tui.status.tables import API, Tables
 from yk8s_tui.status.watch import Listed, Message, Resource, ResourceWatch, Trouble
+
+if TYPE_CHECKING:
+    from yk8s_tui.models.config import Config
+    from yk8s_tui.models.nodes import Inventory
 
 APPS = "/apis/apps/v1"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"

@@ -8,16 +8,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from yk8s_tui.backends.ssh_forward import LOOPBACK, Forward
 from yk8s_tui.errors import UnreachableError, Yk8sError
-from yk8s_tui.layers import wireguard
-from yk8s_tui.models.config import Config
-from yk8s_tui.models.networks import effective_vip
-from yk8s_tui.models.nodes import Inventory
 from yk8s_tui.status import kubeconfig
 from yk8s_tui.status.client import ApiClient, Recorder
 from yk8s_tui.status.model import ApiServer
+
+if TYPE_CHECKING:
+    from yk8s_tui.models.config import Config
+    from yk8s_tui.models.nodes import Inventory
 
 DIRECT = "directly"
 VPN = "through the VPN"
@@ -45,6 +46,9 @@ class Places:
     @classmethod
     def of(cls, config: Config, inventory: Inventory) -> Places:
         """From configuration and inventory."""
+        from yk8s_tui.layers import wireguard
+        from yk8s_tui.models.networks import effective_vip
+
         inside = tuple(host for tunnel in wireguard.tunnels(config) for host in tunnel.hosts)
         frontends = tuple(node.name for node in inventory.frontends)
         return cls(effective_vip(config), config.kubernetes.api_port, inside, frontends)
