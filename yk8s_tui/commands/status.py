@@ -84,7 +84,7 @@ def as_json(status: ClusterStatus, found: Sequence[Finding]) -> dict[str, Any]:
 def lines(status: ClusterStatus, found: Sequence[Finding], now: float) -> list[str]:
     """The status as text: what is wrong, then the tables that fit on a page."""
     told = [_headline(status)]
-    told += [sentence(f, now) for f in found] or ["✓ nothing is wrong"]
+    told += [sentence(f) for f in found] or ["✓ nothing is wrong"]
     told += ["", "nodes", *(f"  {_node(status, name)}" for name in sorted(status.nodes))]
     for key, source in sorted(status.sources.items()):
         if source.state != "live":
@@ -97,14 +97,11 @@ def _headline(status: ClusterStatus) -> str:
     return f"{status.name} · v{status.version} · {len(status.nodes)} nodes · {status.pod_count} pods · {reached}"
 
 
-def sentence(finding: Finding, now: float) -> str:
+def sentence(finding: Finding) -> str:
     """One finding as a line."""
     mark = "✗" if finding.severity == "failed" else "!"
-    from yk8s_tui.status.words import span
-
-    since = f" (for {span(now - finding.since)})" if finding.since else ""
     look = f"\n    look at: {finding.look}" if finding.look else ""
-    return f"{mark} {finding.subject} {finding.text}{since}{look}"
+    return f"{mark} {finding.subject} {finding.text}{look}"
 
 
 def _node(status: ClusterStatus, name: str) -> str:
@@ -135,7 +132,7 @@ def _follow(watch: StatusWatch, *, as_json_lines: bool) -> None:
                         )
                     else:
                         stamp = time.strftime("%H:%M:%S", time.localtime(now))
-                        line = f"{stamp} {'✓ over: ' if change == 'gone' else ''}{sentence(finding, now)}"
+                        line = f"{stamp} {'✓ over: ' if change == 'gone' else ''}{sentence(finding)}"
                     print(line, flush=True)
             known = current
             pause.wait(WATCH_SECONDS)

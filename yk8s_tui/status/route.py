@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ NEAR_SECONDS = 1.5
 TUNNEL_SECONDS = 4.0
 READY_SECONDS = 4.0
 """For the answer of a server that is there; a busy one is not taken for a dead one."""
+DISCARD = 9
 HEAD_START = 0.2
 """Seconds the direct way may be slower than the VPN and is still preferred."""
 
@@ -39,7 +42,7 @@ class Places:
     """What its certificate is for, too."""
     port: int
     inside: tuple[str, ...] = ()
-    """Its addresses inside the VPN's tunnels."""
+    """Its addresses inside the VPN's tunnels, with the length of the tunnel's prefix."""
     frontends: tuple[str, ...] = ()
     """Nodes that an SSH tunnel may go over, best first."""
 
@@ -49,7 +52,7 @@ class Places:
         from yk8s_tui.layers import wireguard
         from yk8s_tui.models.networks import effective_vip
 
-        inside = tuple(host for tunnel in wireguard.tunnels(config) for host in tunnel.hosts)
+        inside = tuple(address for tunnel in wireguard.tunnels(config) for address in tunnel.addresses)
         frontends = tuple(node.name for node in inventory.frontends)
         return cls(effective_vip(config), config.kubernetes.api_port, inside, frontends)
 
@@ -100,7 +103,8 @@ class Router:
 
     def _near(self, context: ssl.SSLContext, failures: dict[str, str]) -> Reached | None:
         """Directly and through the VPN at once; who is first, with a head start for the direct way."""
-        ways = [(DIRECT, self.places.vip), *((VPN, host) for host in self.places.inside)]
+        inside = [str(ip_interface(address).ip) for address in self.places.inside if in_tunnel(address)]
+        ways = [(DIRECT, self.places.vip), *((VPN, host) for host in inside)]
         pool = ThreadPoolExecutor(len(ways), thread_name_prefix="yk8s-route")
         try:
             tries = {pool.submit(self._try, words, host, self.places.port, context): words for words, host in ways}
@@ -128,6 +132,18 @@ class Router:
         except BaseException:
             client.close()
             raise
+
+
+def in_tunnel(address: str) -> bool:
+    """Whether this machine would send to an address from its own network: else nobody there is ours. Sends nothing."""
+    there = ip_interface(address)
+    family = socket.AF_INET6 if there.version == 6 else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((str(there.ip), DISCARD))
+            return ip_address(probe.getsockname()[0]) in there.network
+    except OSError:
+        return False
 
 
 def ask_ready(client: ApiClient, *, connect: float, read: float) -> ApiServer:

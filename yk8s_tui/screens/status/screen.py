@@ -32,6 +32,8 @@ TICK_SECONDS = 0.2
 """How often the screen takes over what has changed."""
 FULL_TICKS = 5
 """Ages grow without any change: everything is painted every so many ticks."""
+JUDGE_PAUSE = 20.0
+"""Pause between two judgements, in times of what one takes: at most 5 % of a core."""
 FINDING_ROWS = 5
 """Findings shown above the table in a low terminal; twice as many in a high one."""
 
@@ -167,18 +169,28 @@ back by itself.
     def paint(self) -> None:
         """Everything."""
         now, status = self.now, self.status
-        self.found = findings(status, now)
+        self._judge(now)
         title = self.query_one(TitleBar)
         title.left = f"{status.name} {symbol('dot')} status (read-only)"
         title.right = summary.heading(status, now)
         width, rows = self.size.width, FINDING_ROWS if self.size.height < 32 else 2 * FINDING_ROWS
         worst = self.query_one("#findings", Static)
         worst.display = bool(self.found)
-        worst.update(summary.sentences(self.found, now, width, rows))
+        worst.update(summary.sentences(self.found, width, rows))
         well = self.query_one("#well", Static)
         well.update(summary.line(status, now))
         self.query_one("#tabs", Static).update(self._tabs())
         self._paint_table(now)
+
+    def _judge(self, now: float) -> None:
+        """Look for what is wrong; in a large cluster that takes time, and then it is done less often."""
+        if time.monotonic() < self._judge_again:
+            return
+        began = time.monotonic()
+        self.found = findings(self.status, now)
+        self._judge_again = time.monotonic() + JUDGE_PAUSE * (time.monotonic() - began)
+
+    _judge_again = 0.0
 
     def _tabs(self) -> Content:
         parts: list[tuple[str, str]] = []

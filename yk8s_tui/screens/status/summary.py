@@ -29,19 +29,18 @@ def heading(status: ClusterStatus, now: float) -> str:
     return f" {symbol('dot')} ".join(part for part in parts if part)
 
 
-def sentences(findings: Sequence[Finding], now: float, width: int, rows: int) -> Content:
+def sentences(findings: Sequence[Finding], width: int, rows: int) -> Content:
     """The worst findings, one a line, and how many more there are."""
     shown = findings if len(findings) <= rows else findings[: rows - 1]
-    lines = [finding_line(f, now, width) for f in shown]
+    lines = [finding_line(f, width) for f in shown]
     if len(shown) < len(findings):
         lines.append(Content.styled(f"  and {len(findings) - len(shown)} more; F lists all", "$foreground-muted"))
     return Content("\n").join(lines)
 
 
-def finding_line(finding: Finding, now: float, width: int) -> Content:
-    """Symbol, subject, text, since when."""
-    age = f" (for {since(finding.since, now)})" if finding.since else ""
-    text = cut(f"{finding.subject} {finding.text}{age}", width - 3)
+def finding_line(finding: Finding, width: int) -> Content:
+    """Symbol, subject, text."""
+    text = cut(f"{finding.subject} {finding.text}", width - 3)
     colour = COLOURS[finding.severity]
     return Content.assemble((f" {symbol(finding.severity)} ", colour), (text, colour))
 
