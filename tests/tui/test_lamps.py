@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.reports import START, Tape, write_run
 from tests.tui.conftest import Until
 from yk8s_tui.app import Yk8sApp
 from yk8s_tui.runs.alive import hold
-from yk8s_tui.runs.estimates import Sample, Worked, remember
+from yk8s_tui.runs.estimates import DURATIONS, Sample, Worked, durations_path, remember
 from yk8s_tui.screens.run import RunScreen
 from yk8s_tui.widgets.bars import TitleBar
 from yk8s_tui.widgets.node_grid import NodeGrid
@@ -34,7 +35,9 @@ def under_way(root: Path) -> Path:
     tape.step(STEP, 0.1, [("make a directory", dict.fromkeys(NAMES, 0.6)), ("write files", took)])
     late = time.time() - START - 30
     events = [event | {"t": event["t"] + late} for event in tape.sorted() if event["t"] < START + 30]
-    return write_run(root, events)
+    directory = write_run(root, events)
+    shutil.copy(durations_path(root), directory / DURATIONS)
+    return directory
 
 
 @pytest.mark.parametrize("size", [(80, 24), (80, 14)], ids=["panes", "cells"])
