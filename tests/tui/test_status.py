@@ -46,9 +46,9 @@ def node(name: str, *roles: str, ready: str = "True", **rest: Any) -> Node:
     )
     fields: dict[str, Any] = {
         "name": name, "roles": roles, "address": "10.0.0.9", "ready": ready, "ready_since": NOW - 180,
-        "trouble": trouble, "cordoned": False, "cordoned_by": "", "cordoned_since": 0.0, "version": "1.36.3", "os_image": "Debian 12",
-        "kernel": "6.1.0", "runtime": "containerd://2.1.6", "created": NOW - 9 * DAY, "cpu": 4.0, "memory": 8 << 30,
-        "pods": 110,
+        "trouble": trouble, "cordoned": False, "cordoned_by": "", "cordoned_since": 0.0, "version": "1.36.3",
+        "os_image": "Debian 12", "kernel": "6.1.0", "runtime": "containerd://2.1.6", "created": NOW - 9 * DAY,
+        "cpu": 4.0, "memory": 8 << 30, "pods": 110,
     }  # fmt: skip
     return Node(**fields | rest)
 
@@ -114,7 +114,7 @@ def sick() -> ClusterStatus:
                 NOW - 600,
                 7,
                 "Deployment/web",
-            )  # fmt: skip
+            )
         },
         pod_count=57,
         workloads={("Deployment", "shop", "web"): Workload("Deployment", "shop", "web", 3, 2, "", NOW - 600)},

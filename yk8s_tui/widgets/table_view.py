@@ -143,11 +143,10 @@ class TableView(ScrollView, can_focus=True):
 
     def widths(self) -> list[int]:
         """Columns of every heading at the present size; flexible ones share what is left."""
-        flexible = [h for h in self.headings if h.flexible]
-        fixed = sum(h.width for h in self.headings if not h.flexible) + GAP * max(0, len(self.headings) - 1) + MARK
-        rest = max(0, self.size.width - fixed)
-        share = rest // len(flexible) if flexible else 0
-        return [max(h.width, share) if h.flexible else h.width for h in self.headings]
+        fixed = sum(h.width for h in self.headings) + GAP * max(0, len(self.headings) - 1) + MARK
+        count = sum(h.flexible for h in self.headings)
+        share = max(0, self.size.width - fixed) // count if count else 0
+        return [h.width + share if h.flexible else h.width for h in self.headings]
 
     def render_line(self, y: int) -> Strip:
         """The headings stay on the first line; below it the rows scroll."""

@@ -44,9 +44,9 @@ def _rank(status: ClusterStatus, key: Key) -> tuple[bool, str, int, str]:
 def _row(status: ClusterStatus, key: Key, now: float) -> Row:
     thing = _things(status).get(key)
     if isinstance(thing, Frontend):
-        role = f"holds the VIP {status.vip}" if thing.vip else "stands by"
-        parts = [f"for {since(thing.vip_since, now)}" if thing.vip_since else "", _FIREWALL.get(thing.firewall, "")]
-        parts += ["HAProxy is down"] if not thing.haproxy else []
+        role = "holds the VIP" if thing.vip else "stands by"
+        parts = ["" if thing.haproxy else "HAProxy is down", _FIREWALL.get(thing.firewall, "")]
+        parts += [f"for {since(thing.vip_since, now)}" if thing.vip_since else ""]
         return Row(_state(thing), (key[1], "frontend", role, ", ".join(p for p in parts if p)))
     if isinstance(thing, Backend):
         word = f"{'up' if thing.up else 'down'} for {since(thing.changed, now)}"
@@ -66,11 +66,12 @@ def _detail(status: ClusterStatus, key: Key, now: float) -> list[str]:
 FRONTENDS = Page(
     id="frontends",
     title="Frontends",
+    tab="Frontends",
     columns=(
-        Column("FRONTEND", 10, order=lambda _s, k: k[1]),
-        Column("WHAT", 24, order=lambda _s, k: (k[0], k[2])),
-        Column("STATE", 22, order=lambda s, k: _state(_things(s).get(k))),
-        Column("MORE", 8, flexible=True),
+        Column("FRONTEND", 9, order=lambda _s, k: k[1]),
+        Column("WHAT", 17, flexible=True, order=lambda _s, k: (k[0], k[2])),
+        Column("STATE", 24, order=lambda s, k: _state(_things(s).get(k))),
+        Column("MORE", 22, flexible=True),
     ),
     keys=lambda status: list(_things(status)),
     rank=_rank,
@@ -115,6 +116,7 @@ def _layer_detail(status: ClusterStatus, key: LayerKey, now: float) -> list[str]
 LAYERS = Page(
     id="layers",
     title="Layers and drift",
+    tab="Layers",
     columns=(
         Column("LAYER", 14, order=lambda _s, k: k[1]),
         Column("STEP", 26, order=lambda _s, k: k[2]),
@@ -152,6 +154,7 @@ def _run_detail(status: ClusterStatus, run: str, now: float) -> list[str]:
 RUNS = Page(
     id="runs",
     title="Runs",
+    tab="Runs",
     columns=(
         Column("RUN", 5, right=True),
         Column("WHAT", 9),

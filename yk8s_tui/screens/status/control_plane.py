@@ -95,9 +95,10 @@ def _detail(status: ClusterStatus, key: Key, now: float) -> list[str]:
 CONTROL_PLANE = Page(
     id="control-plane",
     title="Control plane",
+    tab="Control plane",
     columns=(
         Column("COMPONENT", 24, order=lambda _s, k: k[0]),
-        Column("ON", 18, order=lambda _s, k: k[1]),
+        Column("ON", 15, order=lambda _s, k: k[1]),
         Column("STATE", 10, order=lambda s, k: _state(_thing(s, k))),
         Column("MORE", 10, flexible=True),
     ),
@@ -124,7 +125,7 @@ def _certificate_row(status: ClusterStatus, key: Key, now: float) -> Row:
         return Row("unknown", (key[0], key[1], "", "is gone"))
     days = _days(found, now)
     state: State = "failed" if days < 7 else "warning" if days < EXPIRES_SOON_DAYS else "ok"
-    left = f"{days:.0f} d" if days >= 2 else f"{days * 24:.0f} h" if days > 0 else "ended"
+    left = f"{days:.0f}d" if days >= 2 else f"{days * 24:.0f}h" if days > 0 else "ended"
     return Row(state, (found.node, found.name, left, clock(found.ends)[:16], found.path))
 
 
@@ -143,12 +144,13 @@ def _certificate_detail(status: ClusterStatus, key: Key, now: float) -> list[str
 CERTIFICATES = Page(
     id="certificates",
     title="Certificates",
+    tab="Certs",
     columns=(
         Column("NODE", 12, order=lambda _s, k: k[0]),
-        Column("CERTIFICATE", 26, order=lambda s, k: certificates(s)[k].name),
-        Column("LEFT", 6, order=lambda s, k: certificates(s)[k].ends, right=True),
+        Column("CERTIFICATE", 24, flexible=True, order=lambda s, k: certificates(s)[k].name),
+        Column("LEFT", 5, order=lambda s, k: certificates(s)[k].ends, right=True),
         Column("ENDS", 16, order=lambda s, k: certificates(s)[k].ends),
-        Column("FILE", 8, flexible=True, order=lambda s, k: certificates(s)[k].path),
+        Column("FILE", 16, flexible=True, order=lambda s, k: certificates(s)[k].path),
     ),
     keys=lambda status: list(certificates(status)),
     rank=lambda status, key: certificates(status)[key].ends,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from yk8s_tui.screens.status.page import Column, Page, Row
 from yk8s_tui.status.model import ClusterStatus, Load, Node, Pod, Workload
-from yk8s_tui.status.words import clock, share, since, size
+from yk8s_tui.status.words import age, clock, share, since, size
 from yk8s_tui.widgets.symbols import State, symbol
 
 PodKey = tuple[str, str, str]
@@ -73,7 +73,7 @@ def _node_row(status: ClusterStatus, name: str, now: float) -> Row:
     load = status.loads.get(name, Load())
     cells = (
         name, ",".join(node.roles) or symbol("dash"), _ready(node), node.version, share(load.cpu, node.cpu),
-        share(load.memory, node.memory), str(load.pods), since(node.created, now), _note(status, node, now),
+        share(load.memory, node.memory), str(load.pods), age(node.created, now), _note(status, node, now),
     )  # fmt: skip
     return Row(node_state(status, name), cells)
 
@@ -131,16 +131,17 @@ def _api_lines(node: Node, load: Load, now: float) -> list[str]:
 NODES = Page(
     id="nodes",
     title="Nodes",
+    tab="Nodes",
     columns=(
-        Column("NAME", 14, order=lambda _s, k: k),
+        Column("NAME", 10, order=lambda _s, k: k, flexible=True),
         Column("ROLE", 13, order=lambda s, k: s.nodes[k].roles if k in s.nodes else ()),
-        Column("STATUS", 9, order=lambda s, k: _ready(s.nodes[k]) if k in s.nodes else ""),
-        Column("VERSION", 8, order=lambda s, k: _numbers(s.nodes[k].version) if k in s.nodes else ()),
-        Column("CPU", 5, order=lambda s, k: -_part(s, k, "cpu"), right=True),
-        Column("MEM", 5, order=lambda s, k: -_part(s, k, "memory"), right=True),
+        Column("STATUS", 8, order=lambda s, k: _ready(s.nodes[k]) if k in s.nodes else ""),
+        Column("VERSION", 7, order=lambda s, k: _numbers(s.nodes[k].version) if k in s.nodes else ()),
+        Column("CPU", 4, order=lambda s, k: -_part(s, k, "cpu"), right=True),
+        Column("MEM", 4, order=lambda s, k: -_part(s, k, "memory"), right=True),
         Column("PODS", 4, order=lambda s, k: -s.loads.get(k, Load()).pods, right=True),
-        Column("AGE", 6, order=lambda s, k: s.nodes[k].created if k in s.nodes else 0.0, right=True),
-        Column("NOTE", 8, flexible=True),
+        Column("AGE", 4, order=lambda s, k: s.nodes[k].created if k in s.nodes else 0.0, right=True),
+        Column("NOTE", 16, flexible=True),
     ),
     keys=_names,
     rank=_rank,
@@ -177,12 +178,12 @@ def _pod_row(status: ClusterStatus, key: PodKey, now: float) -> Row:
     if isinstance(found, Pod):
         where = found.node or symbol("dash")
         reason = f"{found.reason}: {found.message}" if found.message else found.reason
-        cells = (found.namespace, found.name, where, str(found.restarts), since(found.since, now), reason)
+        cells = (found.namespace, found.name, where, str(found.restarts), age(found.since, now), reason)
         return Row("failed", cells)
     if isinstance(found, Workload):
         text = f"{found.ready} of {found.wanted} ready" + (f": {found.reason}" if found.reason else "")
         name = f"{found.kind}/{found.name}"
-        return Row("warning", (found.namespace, name, symbol("dash"), "", since(found.since, now), text))
+        return Row("warning", (found.namespace, name, symbol("dash"), "", age(found.since, now), text))
     return Row("unknown", ("", key[2], "", "", "", "is gone"))
 
 
@@ -216,13 +217,14 @@ def _pod_detail(status: ClusterStatus, key: PodKey, now: float) -> list[str]:
 PODS = Page(
     id="pods",
     title="Pods that are not well",
+    tab="Pods",
     columns=(
-        Column("NAMESPACE", 12, order=lambda _s, k: k[1]),
-        Column("NAME", 26, order=lambda _s, k: k[2]),
+        Column("NAMESPACE", 11, order=lambda _s, k: k[1]),
+        Column("NAME", 20, order=lambda _s, k: k[2], flexible=True),
         Column("NODE", 8, order=lambda s, k: getattr(_thing(s, k), "node", "")),
         Column("RST", 4, order=lambda s, k: -getattr(_thing(s, k), "restarts", 0), right=True),
-        Column("FOR", 6, order=lambda s, k: getattr(_thing(s, k), "since", 0.0), right=True),
-        Column("WHY", 10, flexible=True),
+        Column("FOR", 4, order=lambda s, k: getattr(_thing(s, k), "since", 0.0), right=True),
+        Column("WHY", 22, flexible=True),
     ),
     keys=_pod_keys,
     rank=_pod_rank,

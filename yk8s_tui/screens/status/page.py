@@ -25,7 +25,7 @@ class Column:
 
     title: str
     width: int
-    """Characters; columns with `flexible` share what is left."""
+    """Characters at least; columns with `flexible` share what is left."""
     order: Callable[[ClusterStatus, Any], Any] | None = None
     """What the rows are sorted by; without it they cannot be sorted by this column."""
     right: bool = False
@@ -38,6 +38,8 @@ class Page:
 
     id: str
     title: str
+    tab: str
+    """A short title."""
     columns: tuple[Column, ...]
     keys: Callable[[ClusterStatus], Iterable[Any]]
     rank: Callable[[ClusterStatus, Any], Any]

@@ -196,8 +196,7 @@ back by itself.
         parts: list[tuple[str, str]] = []
         for number, page in enumerate(PAGES, 1):
             count = len(self.status.pods) + len(self.status.workloads) if page is PODS else 0
-            short = page.title.split(" ")[0] if page is not CONTROL_PLANE else page.title
-            text = f" {number} {short}{f' ({count})' if count else ''} "
+            text = f" {number} {page.tab}{f' ({count})' if count else ''} "
             parts.append((text, "bold reverse $text-accent" if page is self.page else "$foreground-muted"))
         return Content.assemble(*parts)
 
