@@ -91,21 +91,29 @@ def unit_drift(name, wanted, states):
     return f"{name} is {is_[0] or 'missing'} instead of {wanted}"
 
 
-def package_versions(names):
-    """Installed package -> version, asked with one command."""
+def package_states(names):
+    """Installed package -> (version, whether it is on hold), asked with one command."""
     if not names:
         return {}
-    form = "${binary:Package} ${Version} ${db:Status-Status}\n"
+    form = "${binary:Package} ${Version} ${db:Status-Status} ${db:Status-Want}\n"
     rows = (line.split() for line in output("dpkg-query", "-W", "-f", form, *names).splitlines())
-    return {row[0].partition(":")[0]: row[1] for row in rows if len(row) == 3 and row[2] == "installed"}
+    return {
+        row[0].partition(":")[0]: (row[1], row[3] == "hold") for row in rows if len(row) == 4 and row[2] == "installed"
+    }
 
 
-def package_drift(name, wanted, versions):
+def package_drift(name, wanted, packages):
     """How a package differs from what was claimed; an empty version means any, and it may be a pattern."""
-    is_ = versions.get(name, "")
+    is_ = packages.get(name, ("", False))[0]
     if is_ and (not wanted or fnmatch.fnmatchcase(is_, wanted)):
         return None
     return f"package {name} is {is_ or 'missing'} instead of {wanted or 'installed'}"
+
+
+def hold_drift(name, packages):
+    """Whether a package that was put on hold is not any more; one that is missing is no matter of a hold."""
+    held = packages.get(name, ("", True))[1]
+    return None if held else f"package {name} is no longer on hold"
 
 
 def table_drift(name):
@@ -121,15 +129,19 @@ def table_drift(name):
     return f"firewall table {name} was changed by hand" if differs else None
 
 
-def drift(receipt, states, versions):
-    """Everything that is not as one receipt claims."""
+def drift(receipt, states, packages, of_file=file_drift, of_table=table_drift):
+    """Everything that is not as one receipt claims.
+
+    Who looks again and again gives an `of_file` and an `of_table` that remember.
+    """
     claims, since = receipt.get("claims", {}), receipt.get("time", 0)
-    found = [file_drift(path, claim, since) for path, claim in claims.get("files", {}).items()]
+    found = [of_file(path, claim, since) for path, claim in claims.get("files", {}).items()]
     found += [path + " is there again" for path in claims.get("absent", ()) if os.path.lexists(path)]
     found += [sysctl_drift(name, value) for name, value in claims.get("sysctls", {}).items()]
     found += [unit_drift(name, value, states) for name, value in claims.get("units", {}).items()]
-    found += [table_drift(name) for name in claims.get("tables", {})]
-    found += [package_drift(name, value, versions) for name, value in claims.get("packages", {}).items()]
+    found += [of_table(name) for name in claims.get("tables", {})]
+    found += [package_drift(name, value, packages) for name, value in claims.get("packages", {}).items()]
+    found += [hold_drift(name, packages) for name in claims.get("holds", {})]
     return [text for text in found if text]
 
 
@@ -142,9 +154,9 @@ def main(arguments):
     """Print the facts, the receipts without their claims, and the drift."""
     found = receipts()
     states = unit_states(claimed(found, "units"))
-    versions = package_versions(claimed(found, "packages"))
+    packages = package_states(claimed(found, "packages"))
     drifted = {
-        step: drift(receipt, states, versions) for step, receipt in found.items() if receipt.get("state") == "done"
+        step: drift(receipt, states, packages) for step, receipt in found.items() if receipt.get("state") == "done"
     }
     shown = ("digest", "state", "run", "time", "times_run")
     answer = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("startup", "reducer", "run_screen", "engine_overhead", "preflight", "apply")
+NAMES = ("startup", "reducer", "run_screen", "replay", "engine_overhead", "preflight", "apply", "status")
 
 
 def main() -> int:

@@ -104,12 +104,13 @@ class Writer:
 class Terminal:
     """The screen in a process of its own, on a pty that is drained all the time."""
 
-    def __init__(self, root: Path, run: str, columns: int, rows: int) -> None:
+    def __init__(self, root: Path, run: str, columns: int, rows: int, *, replay_at: int | None = None) -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         code = (
             "import sys; from pathlib import Path; from yk8s_tui.app import Yk8sApp;"
-            f"Yk8sApp(Path({str(root)!r}), {run!r}).run()"
+            "from yk8s_tui.screens.replay_feed import Start;"
+            f"Yk8sApp(Path({str(root)!r}), {run!r}, {f'Start(at={replay_at})' if replay_at else None}).run()"
         )
         environment = os.environ | {
             "TERM": "xterm-256color",

@@ -16,6 +16,7 @@ from yk8s_tui.widgets.symbols import table
 
 if TYPE_CHECKING:
     from yk8s_tui.errors import Yk8sError
+    from yk8s_tui.screens.replay_feed import Start
 
 STYLES = paths.assets() / "styles"
 
@@ -57,10 +58,16 @@ class Yk8sApp(App[int]):
         ),
     ]
 
-    def __init__(self, cluster: Path | None = None, attach: str = "") -> None:
+    def __init__(
+        self, cluster: Path | None = None, attach: str = "", replay: Start | None = None, status: bool = False
+    ) -> None:
         super().__init__()
         self.cluster = cluster
         self.attach = attach
+        self.replay = replay
+        """How the run `attach` is shown again, if that was asked for."""
+        self.status = status
+        """Whether the status of the cluster was asked for."""
         self.crash: Exception | None = None
         """What ended the application, if it did not end itself."""
         self.busy_with = ""
@@ -70,7 +77,7 @@ class Yk8sApp(App[int]):
         """Home is the screen below all others."""
         from yk8s_tui.screens.home import HomeScreen
 
-        return HomeScreen(self.cluster, self.attach)
+        return HomeScreen(self.cluster, self.attach, self.replay, self.status)
 
     def on_mount(self) -> None:
         """Plain terminals get plain borders."""
@@ -127,8 +134,10 @@ class Yk8sApp(App[int]):
         self.push_screen(ErrorDialog.of(error), lambda _result: then() if then else None)
 
 
-def run_app(cluster: str | None, attach: str = "") -> int:
-    """Run the terminal interface, at once on the run `attach` when it is given; returns the exit code.
+def run_app(cluster: str | None, attach: str = "", replay: Start | None = None, status: bool = False) -> int:
+    """Run the terminal interface, at once on the run `attach`, or the status, if asked for; returns the exit code.
+
+    With `replay` that run is shown again instead of followed.
 
     Raises `UsageError` when there is no terminal, `ConfigError` when the named cluster is none.
     """
@@ -142,7 +151,7 @@ def run_app(cluster: str | None, attach: str = "") -> int:
             why="standard input or output is a file or a pipe",
             hint="use the commands instead, for example `yk8s-tui plan`; see `yk8s-tui --help`",
         )
-    app = Yk8sApp(_cluster_of(cluster), attach)
+    app = Yk8sApp(_cluster_of(cluster), attach, replay, status)
     code = app.run()
     if app.crash is not None:
         raise Yk8sError(

@@ -14,6 +14,7 @@ COMMANDS = (
     "preflight",
     "apply",
     "runs",
+    "status",
     "lab",
     "baremetal",
     "vpn",

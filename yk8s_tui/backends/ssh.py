@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from yk8s_tui.backends.ssh_forward import Forwards
 from yk8s_tui.backends.ssh_process import (
     MARKER,
     CommandTimeoutError,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import asyncssh
 
     from yk8s_tui.backends.ssh_connect import Connector
+    from yk8s_tui.backends.ssh_follow import Following
 
 SESSIONS_PER_NODE = 6
 """Commands at once over one connection; sshd refuses more than MaxSessions, 10 by default."""
@@ -42,12 +45,21 @@ WITH_PASSWORD = "sudo -k -S -p '' --"
 __all__ = ["CommandTimeoutError", "Completed", "HostKeyError", "SshPool", "SudoRefusedError"]
 
 
+Recorder = Callable[[str, str], None]
+"""Hears of each command: node, command."""
+
+
+def _nobody(_node: str, _command: str) -> None:
+    return
+
+
 class SshPool:
     """Connections to the nodes of an inventory; use it as an async context manager.
 
     Host keys are checked against `known_hosts`; a node whose key is not there, or is another one, is
     unreachable. Passwords for sudo come from `secrets_dir` and travel on stdin only. Every command has
-    `environment` in its own; it is visible to all users of the host, so nothing secret may be in it.
+    `environment` in its own; it is visible to all users of the host, so nothing secret may be in it. `recorder`
+    hears of every command, before it is run.
     """
 
     def __init__(
@@ -58,12 +70,14 @@ class SshPool:
         secrets_dir: Path,
         connect_timeout: float = 10,
         environment: Mapping[str, str] | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.inventory = inventory
         self.known_hosts = known_hosts
         self.secrets_dir = secrets_dir
         self.connect_timeout = connect_timeout
         self.environment = dict(environment or {})
+        self._recorder = recorder or _nobody
         self._links: dict[str, _Link] = {}
         self._connector: Connector | None = None
 
@@ -126,25 +140,55 @@ class SshPool:
         """Run a command as root with a file on its stdin; `progress` gets the bytes sent so far."""
         return await self._link(node_name).run(command, of_file(local, progress), sudo=True, timeout=None)
 
+    @contextlib.asynccontextmanager
+    async def follow(self, node_name: str, command: str, first: bytes = b"") -> AsyncIterator[Following]:
+        """Run a command as root that goes on; `first` is its first input, and its input stays open.
+
+        What is given has `lines(silence)` and `write(data)`. When it is left, the command's input ends, and
+        a command that does not end with it is ended. When the host has gone silent its connection is
+        dropped, and the next use opens another. Raises `UnreachableError` when the host cannot be reached.
+        """
+        async with self._link(node_name).follow(command, first) as following:
+            yield following
+
+    async def forward(self, node_name: str, host: str, port: int) -> int:
+        """A port on loopback that leads to `host:port` as seen from a node, for as long as its connection lives.
+
+        Nothing is run on the node. Raises `UnreachableError` when the node cannot be reached; call it again
+        when the way is broken.
+        """
+        return await self._link(node_name).forward(host, port)
+
     def _link(self, name: str) -> _Link:
         if name not in self._links:
             if self._connector is None:
                 from yk8s_tui.backends.ssh_connect import Connector
 
                 self._connector = Connector(self.known_hosts, self.secrets_dir, self.connect_timeout, CONNECTS_AT_ONCE)
-            self._links[name] = _Link(self.inventory.node(name), self._connector, self.secrets_dir, self.environment)
+            self._links[name] = _Link(
+                self.inventory.node(name), self._connector, self.secrets_dir, self.environment, self._recorder
+            )
         return self._links[name]
 
 
 class _Link:
     """The one connection to a node, and how root is reached on it."""
 
-    def __init__(self, node: Node, connector: Connector, secrets_dir: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        connector: Connector,
+        secrets_dir: Path,
+        environment: Mapping[str, str],
+        recorder: Recorder,
+    ) -> None:
         self.node = node
+        self.recorder = recorder
         self.environment = environment
         self.connector = connector
         self.secrets_dir = secrets_dir
         self.connection: asyncssh.SSHClientConnection | None = None
+        self.forwards = Forwards()
         self.sudo_known = node.ssh_user == "root"
         self._root = ""
         self._password = ""
@@ -153,6 +197,7 @@ class _Link:
         self.endings = asyncio.Semaphore(1)
 
     async def close(self) -> None:
+        self.forwards.close()
         if self.connection:
             from yk8s_tui.backends.ssh_connect import close_connection
 
@@ -162,6 +207,36 @@ class _Link:
     async def run(self, command: str, feed: Feed, *, sudo: bool, timeout: float | None) -> Completed:
         connection = await self._open(sudo)
         return await self._execute(connection, MARKER + command, feed, timeout, self._root if sudo else "")
+
+    @contextlib.asynccontextmanager
+    async def follow(self, command: str, first: bytes) -> AsyncIterator[Following]:
+        from yk8s_tui.backends.ssh_follow import FollowEndedError, SilentHostError, follow
+
+        connection = await self._open(True)
+        line, feed = self._prepared(MARKER + command, of_bytes(first), self._root)
+        given = b"".join([chunk async for chunk in feed])
+        timeout, name = self.connector.timeout, self.node.name
+
+        async def end(ending: str) -> None:
+            async with self.endings:
+                await execute(connection, *self._prepared(ending, of_bytes(b""), self._root), timeout=None, end=end)
+
+        async with self.sessions, self.connector.explained(self.node):
+            try:
+                async with follow(connection, name, line, given, timeout=timeout, end=end) as following:
+                    yield following
+            except SilentHostError:
+                connection.abort()
+                raise
+            except FollowEndedError:
+                if connection.is_closed():
+                    raise ConnectionResetError(errno.ECONNRESET, "closed") from None
+                raise
+
+    async def forward(self, host: str, port: int) -> int:
+        connection = await self._open(sudo=False)
+        async with self.connector.explained(self.node):
+            return await self.forwards.port(connection, host, port)
 
     async def _open(self, sudo: bool) -> asyncssh.SSHClientConnection:
         async with self.opening:
@@ -224,6 +299,7 @@ class _Link:
         return done
 
     def _prepared(self, command: str, feed: Feed, root: str) -> tuple[str, Feed]:
+        self.recorder(self.node.name, command.removeprefix(MARKER))
         line = shell_line(command, root, self.environment)
         prefix = f"{self._password}\n".encode() if root == WITH_PASSWORD else b""
         return line, chained(prefix, feed)

@@ -94,8 +94,8 @@ async def execute(
     When time is up, or the caller is cancelled, `end` is called with the shell command that ends the
     process group. Raises `TimeoutError`, and whatever asyncssh raises when the connection breaks.
     """
-    process = await _open_session(connection, line)
-    errors = _Errors()
+    process = await open_session(connection, line)
+    errors = Errors()
     reading = asyncio.ensure_future(errors.collect(process.stderr))
     try:
         async with asyncio.timeout(timeout):
@@ -103,7 +103,7 @@ async def execute(
             await reading
             await process.wait_closed()
     except (TimeoutError, asyncio.CancelledError):
-        await _bounded(_end(errors, end))
+        await bounded(end_group(errors, end))
         raise
     finally:
         reading.cancel()
@@ -111,7 +111,7 @@ async def execute(
     return Completed(_status(process.exit_status, process.returncode), bytes(out), errors.text)
 
 
-async def _open_session(connection: asyncssh.SSHClientConnection, line: str) -> asyncssh.SSHClientProcess[bytes]:
+async def open_session(connection: asyncssh.SSHClientConnection, line: str) -> asyncssh.SSHClientProcess[bytes]:
     """sshd counts sessions that have just ended for a moment, and then refuses new ones (MaxSessions)."""
     import asyncssh
 
@@ -125,14 +125,15 @@ async def _open_session(connection: asyncssh.SSHClientConnection, line: str) -> 
     return await connection.create_process(line, encoding=None)
 
 
-async def _end(errors: _Errors, end: End) -> None:
+async def end_group(errors: Errors, end: End) -> None:
     """End a command; one that has only just begun (sudo takes its time) has yet to name its group."""
     await errors.begun.wait()
     if errors.group:
         await end(END.format(group=errors.group))
 
 
-async def _bounded(ending: Awaitable[None]) -> None:
+async def bounded(ending: Awaitable[None]) -> None:
+    """Wait for the end of a command, but not for ever."""
     try:
         async with asyncio.timeout(END_SECONDS):
             await ending
@@ -150,7 +151,7 @@ async def _send(stdin: asyncssh.SSHWriter[bytes], feed: Feed) -> None:
         return  # it ended before it had read everything; its exit status and stderr say why
 
 
-class _Errors:
+class Errors:
     """Standard error without the line that names the process group."""
 
     def __init__(self) -> None:
@@ -159,6 +160,7 @@ class _Errors:
         self.begun = asyncio.Event()
 
     async def collect(self, stream: asyncssh.SSHReader[bytes]) -> None:
+        """Read to the end; `begun` is set when the group is known, or never will be."""
         while chunk := await stream.read(65536):
             self.raw += chunk
             if not self.group and (found := GROUP.search(self.raw)):
@@ -168,6 +170,7 @@ class _Errors:
 
     @property
     def text(self) -> bytes:
+        """What the command itself said."""
         return GROUP.sub(b"", self.raw, count=1)
 
 

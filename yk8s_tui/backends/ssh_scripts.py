@@ -75,10 +75,14 @@ async def ask_fed(
         async for chunk in feed:
             yield chunk
 
-    reader = "import sys; exec(sys.stdin.buffer.read(int(sys.argv.pop(1))))"
-    command = shlex.join(["python3", "-c", reader, str(len(script)), json.dumps(arguments)])
-    done = await ssh.run_fed(node, command, fed(), timeout=timeout)
+    done = await ssh.run_fed(node, fed_command(script, arguments), fed(), timeout=timeout)
     try:
         return json.loads(done.stdout)
     except ValueError as error:
         raise HostScriptError("the host gave no answer", where=node, why=done.error_text) from error
+
+
+def fed_command(script: bytes, arguments: Mapping[str, Any]) -> str:
+    """The command for a script that comes first on standard input and reads on there."""
+    reader = "import sys; exec(sys.stdin.buffer.read(int(sys.argv.pop(1))))"
+    return shlex.join(["python3", "-c", reader, str(len(script)), json.dumps(arguments)])

@@ -1,4 +1,4 @@
-"""`yk8s-tui runs`: history, attach, cancel, replay."""
+"""`yk8s-tui runs`: history, attach, cancel, report; replay and comparison are in modules of their own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from yk8s_tui.commands import compare, replay
 from yk8s_tui.commands.common import cluster_directory, print_json
 from yk8s_tui.errors import ExitCode, UsageError
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from yk8s_tui.runs.events import Event
     from yk8s_tui.runs.start import RunSummary
     from yk8s_tui.runs.state import RunState
-
-LONGEST_PAUSE = 5.0
-"""Seconds a replay waits at most between two events."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -40,11 +38,16 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     cancel = parts.add_parser("cancel", help="end a run: its steps are ended in order, here and on the hosts")
     cancel.add_argument("id", nargs="?", default="", metavar="ID", help="else the one that is running")
     cancel.set_defaults(run=cancel_command)
-    replay = parts.add_parser("replay", help="show a run again as it went")
-    replay.add_argument("id", metavar="ID", help="id, its beginning, or number")
-    replay.add_argument("--speed", type=float, default=10.0, metavar="N", help="times as fast as it was [10]")
-    replay.add_argument("--verbose", action="store_true", help="every task on every node")
-    replay.set_defaults(run=replay_command)
+    replay.register(parts)
+    compare.register(parts)
+    _register_report(parts)
+
+
+def _register_report(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    report = parts.add_parser("report", help="the story of a run as one HTML file that needs no network")
+    report.add_argument("id", nargs="?", default="", metavar="ID", help="id, its beginning, or number; else the newest")
+    report.add_argument("--output", metavar="FILE", type=Path, help="else runs/<id>/report.html")
+    report.set_defaults(run=report_command)
 
 
 def list_command(args: argparse.Namespace) -> int:
@@ -100,24 +103,12 @@ def cancel_command(args: argparse.Namespace) -> int:
     return follow_plain(root, run.id, quiet_until="cancel")
 
 
-def replay_command(args: argparse.Namespace) -> int:
-    """Print a run with the pauses it had, `--speed` times as fast."""
-    import threading
+def report_command(args: argparse.Namespace) -> int:
+    """Write the report of a run, and print where it is."""
+    from yk8s_tui.runs.report.write import write_report
 
-    from yk8s_tui.runs.journal import read_events
-    from yk8s_tui.runs.plain import PlainView
-    from yk8s_tui.runs.start import run_directory
-
-    if args.speed <= 0:
-        raise UsageError(f"--speed {args.speed:g} makes no sense", hint="give a number above 0")
     root = cluster_directory(args)
-    events = read_events(run_directory(root, _find(root, args.id).id) / "journal.jsonl")
-    view, before, pause = PlainView(verbose=args.verbose), 0.0, threading.Event()
-    for event in events:
-        if before:
-            pause.wait(min(LONGEST_PAUSE, max(0.0, (event["t"] - before) / args.speed)))
-        before = event["t"]
-        _print(view.lines(event))
+    print(write_report(root, _find(root, args.id), args.output))
     return ExitCode.DONE
 
 
@@ -134,12 +125,14 @@ def follow_plain(
     With `quiet_until` nothing is printed before the control request of that name.
     """
     from yk8s_tui.runs.alive import engine_alive
+    from yk8s_tui.runs.estimates import known_at_start
     from yk8s_tui.runs.journal import JournalReader
     from yk8s_tui.runs.plain import PlainView
     from yk8s_tui.runs.start import run_directory
 
     directory = run_directory(root, run_id)
-    view, reader = PlainView(verbose=verbose), JournalReader(directory / "journal.jsonl")
+    view = PlainView(verbose=verbose, durations=known_at_start(directory))
+    reader = JournalReader(directory / "journal.jsonl")
     quiet = bool(quiet_until)
     for batch in reader.follow_blocking(alive=lambda: engine_alive(directory)):
         for event in batch:

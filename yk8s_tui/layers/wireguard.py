@@ -192,6 +192,20 @@ def prepare(config: Config, root: Path, store: SecretStore) -> Ipam:
     return ipam
 
 
+def peer_names(config: Config, store: SecretStore) -> dict[str, str]:
+    """Public key -> name of the configured peers; peers whose keys are not made yet are left out."""
+    found = {}
+    for peer in config.trampoline.wireguard.peers:
+        private = None if peer.public_key else store.get(f"wireguard/peers/{peer.name}.key")
+        try:
+            key = peer.public_key or (public_key(private) if private else "")
+        except ValueError:
+            continue
+        if key:
+            found[key] = peer.name
+    return found
+
+
 def _peer_keys(peer: WireGuardPeer, store: SecretStore) -> tuple[str, str]:
     """What stands for the private key in the client file, and the public key."""
     if peer.public_key:

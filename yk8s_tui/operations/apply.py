@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from yk8s_tui.backends.base import Harbour, HarbourEvent, HarbourPlan
 from yk8s_tui.backends.registry import harbour_for
@@ -128,10 +129,11 @@ def start(
     by: str,
     consents: Consents = (),
     waivers: Mapping[str, str] | None = None,
+    asked: Mapping[str, Any] | None = None,
 ) -> str:
     """Start a run of this plan in a process of its own; returns the run's id.
 
     The inventory of the cluster repository is written first, for the operator's own Ansible commands.
     """
     write_inventory(repository.root, plan.inventory, [planned.step for planned in plan.steps])
-    return start_run(repository.root, plan, by=by, consents=consents, waivers=dict(waivers or {}))
+    return start_run(repository.root, plan, by=by, consents=consents, waivers=dict(waivers or {}), asked=asked)

@@ -18,7 +18,7 @@ from yk8s_tui.models.nodes import Inventory
 from yk8s_tui.models.plan import Plan, PlannedStep, Step, digest_of
 from yk8s_tui.repository.repository import Repository
 from yk8s_tui.repository.secrets import SecretStore
-from yk8s_tui.runs.estimates import load_estimates
+from yk8s_tui.runs.estimates import load_durations, roles_of
 from yk8s_tui.status.hosts import HostState, probe
 
 
@@ -54,16 +54,22 @@ async def make_plan(
         live_digest=live_digest(states),
         inventory=inventory,
         facts={name: state.facts for name, state in states.items()},
-        steps=estimated(repository, pipeline.decide(steps, states, full=full, limit=limit)),
+        steps=estimated(repository, inventory, pipeline.decide(steps, states, full=full, limit=limit)),
         missing=tuple(k8s_base.missing_artifacts(context)) if not layers or "k8s-base" in layers else (),
         check_only=check_only,
     )
 
 
-def estimated(repository: Repository, steps: Iterable[PlannedStep]) -> tuple[PlannedStep, ...]:
-    """The steps with what earlier runs took, seconds."""
-    known = load_estimates(repository.root)
-    return tuple(p.model_copy(update={"estimate_seconds": known.get(p.step.id, 0.0)}) for p in steps)
+def estimated(repository: Repository, inventory: Inventory, steps: Iterable[PlannedStep]) -> tuple[PlannedStep, ...]:
+    """The steps with the seconds that earlier runs took on about as many nodes of these roles."""
+    known = load_durations(repository.root)
+    roles = {node.name: node.roles for node in inventory.nodes}
+
+    def seconds(planned: PlannedStep) -> float:
+        of = roles_of(roles[name] for name in planned.nodes if name in roles)
+        return known.expected(planned.step.id, nodes=len(planned.nodes), roles=of)
+
+    return tuple(p.model_copy(update={"estimate_seconds": seconds(p)}) for p in steps)
 
 
 async def probe_hosts(repository: Repository, inventory: Inventory) -> dict[str, HostState]:

@@ -26,7 +26,7 @@ from yk8s_tui.repository.repository import Repository
 from yk8s_tui.runs import ansible_setup, resume
 from yk8s_tui.runs.alive import hold
 from yk8s_tui.runs.control import ControlServer
-from yk8s_tui.runs.estimates import remember
+from yk8s_tui.runs.estimates import Worked, remember
 from yk8s_tui.runs.graph import Graph
 from yk8s_tui.runs.journal import JournalWriter
 from yk8s_tui.runs.redact import Redactor
@@ -34,6 +34,7 @@ from yk8s_tui.runs.remote import sweep
 from yk8s_tui.runs.scheduler import Scheduler
 from yk8s_tui.runs.start import run_directory
 from yk8s_tui.runs.surroundings import Surroundings
+from yk8s_tui.runs.tally import Tally
 from yk8s_tui.runs.verdict import Verdict, judge
 from yk8s_tui.runs.workspace import Workspace
 
@@ -48,6 +49,7 @@ class Engine:
         self.plan = Plan.model_validate_json((self.directory / "plan.json").read_text())
         self.graph = Graph.of(self.plan.steps)
         self.fatal = ""
+        self.tally = Tally()
         self.started = time.time()
 
     def run(self) -> int:
@@ -76,7 +78,7 @@ class Engine:
             repository=self.repository,
             redactor=redactor,
             workspace=workspace,
-            write=self.journal.write,
+            write=self._write,
             cannot_write=self.journal.fail,
             accelerator=ansible_setup.accelerator(),
             inventory_file=workspace.path / "hosts.json",
@@ -166,6 +168,7 @@ class Engine:
             host=socket.gethostname(),
             pid=os.getpid(),
             tool_version=__version__,
+            versions=_versions(),
             check_only=self.plan.check_only,
             nodes=nodes,
             steps=listed,
@@ -199,6 +202,20 @@ class Engine:
                 for level, text in swept.lines():
                     self._note(text, level)
 
+    def _write(self, type_: str, **fields: Any) -> object:
+        """What steps write down, counted on its way."""
+        self.tally.take(type_, fields)
+        return self.journal.write(type_, **fields)
+
+    def _worked(self) -> dict[str, Worked]:
+        """What the steps took that succeeded."""
+        roles = {node.name: node.roles for node in self.plan.inventory.nodes}
+        results = self.scheduler.results
+        return {
+            step: self.tally.worked(step, seconds, results[step], roles)
+            for step, seconds in self.scheduler.seconds.items()
+        }
+
     def _note(self, text: str, level: str = "info") -> None:
         self.journal.write("note", text=text, level=level)
 
@@ -219,7 +236,7 @@ class Engine:
         try:
             write_atomic(self.directory / "result.json", json.dumps(result, indent=1) + "\n", mode=0o600)
             if not self.plan.check_only:
-                remember(self.repository.root, self.scheduler.seconds)
+                remember(self.repository.root, self._worked())
         except Yk8sError as error:
             print(error, file=sys.stderr)
         self.journal.write(
@@ -230,6 +247,20 @@ class Engine:
             next=verdict.next,
             seconds=seconds,
         )
+
+
+def _versions() -> dict[str, str]:
+    """Of what takes part in a run besides this tool, for its report."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"Python": platform.python_version()}
+    for package in ("ansible-core", "mitogen"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def main(arguments: list[str]) -> int:

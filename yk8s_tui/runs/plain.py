@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from yk8s_tui.runs.estimates import Durations
 from yk8s_tui.runs.events import Event
+from yk8s_tui.runs.lamps import slow_in
+from yk8s_tui.runs.left import in_words, time_left
 from yk8s_tui.runs.state import RunState
 
 MARKS = {"ok": "✓", "changed": "✓", "partial": "!", "failed": "✗", "skipped": "–", "cancelled": "–"}
@@ -12,10 +15,12 @@ MARKS = {"ok": "✓", "changed": "✓", "partial": "!", "failed": "✗", "skippe
 class PlainView:
     """Turns events into lines; keeps the state that the lines need."""
 
-    def __init__(self, *, verbose: bool = False) -> None:
+    def __init__(self, *, verbose: bool = False, durations: Durations | None = None) -> None:
         self.state = RunState()
         self.verbose = verbose
         """Also every task on every node."""
+        self._durations = durations or Durations()
+        self._lit: set[tuple[str, str]] = set()
 
     def lines(self, event: Event) -> list[str]:
         """Take one event; the lines to print for it, often none."""
@@ -49,9 +54,23 @@ class PlainView:
         seconds = f" in {event['seconds']:.1f} s" if event.get("seconds") else ""
         because = f": {reason}" if reason else ""
         mark = MARKS.get(result, " ")
-        return [f"{self._at(event)} {mark} {self._title(event['step'])}  {result}{seconds}{because}"]
+        left = in_words(time_left(self.state, self._durations, event["t"])) if seconds else ""
+        rest = f" · {left}" if left else ""
+        return [f"{self._at(event)} {mark} {self._title(event['step'])}  {result}{seconds}{because}{rest}"]
 
     def _node_result(self, event: Event) -> list[str]:
+        return [*self._lamp(event), *self._task_result(event)]
+
+    def _lamp(self, event: Event) -> list[str]:
+        """A node that turned out to be slow; told once for each step."""
+        name, step = event["node"], self.state.steps.get(event["step"])
+        slow = slow_in(step, name, self._durations, event["t"]) if step else None
+        if slow is None or (slow.step, name) in self._lit:
+            return []
+        self._lit.add((slow.step, name))
+        return [f"{self._at(event)} ! {name} is {slow.words} in {slow.task}"]
+
+    def _task_result(self, event: Event) -> list[str]:
         if not self.verbose and event["result"] not in ("failed", "unreachable"):
             return []
         text = f": {event['message']}" if event.get("message") else ""

@@ -41,6 +41,11 @@ class Ring(Generic[Item]):
         """The newest `count` items, oldest first."""
         return self._items[max(0, self._end - min(count, self.limit)) : self._end]
 
+    @property
+    def end(self) -> int:
+        """Where the next item goes."""
+        return self._end
+
     def __len__(self) -> int:
         return min(self._end, self.limit)
 

@@ -38,6 +38,8 @@ class Scheduler:
         """Cancelled step -> the nodes it was at work on."""
         self.seconds: dict[str, float] = {}
         """What steps took that succeeded."""
+        self.results: dict[str, dict[str, str]] = {}
+        """Step that succeeded -> result of each of its nodes."""
         self._clock = clock
         self._limit = playbooks_at_once()
         self._moved = asyncio.Event()
@@ -135,7 +137,7 @@ class Scheduler:
         if not self.around.plan.check_only and nodes:
             self._record(step, nodes)
         if result in ("ok", "changed", "partial"):
-            self.seconds[step.id] = seconds
+            self.seconds[step.id], self.results[step.id] = seconds, outcome.nodes
         reason = outcome.error.reason if outcome.error else ""
         if outcome.cancelled:
             reason = "cancelled while it ran"

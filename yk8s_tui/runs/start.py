@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -20,6 +22,7 @@ from yk8s_tui.models.plan import Plan
 from yk8s_tui.repository.atomic import write_atomic
 from yk8s_tui.repository.lock import holder
 from yk8s_tui.runs.alive import engine_alive
+from yk8s_tui.runs.estimates import DURATIONS, durations_path
 
 START_SECONDS = 30.0
 """How long an engine may take to begin its journal."""
@@ -60,10 +63,12 @@ def start_run(
     by: str,
     consents: Iterable[tuple[str, str]] = (),
     waivers: Mapping[str, str] | None = None,
+    asked: Mapping[str, Any] | None = None,
 ) -> str:
     """Start a run of this plan in its own session; returns its id once the engine is at work.
 
-    `consents` are (step id, what is lost); `waivers` map `check[@node]` to the reason. Raises
+    `consents` are (step id, what is lost); `waivers` map `check[@node]` to the reason; `asked` are the `layers`,
+    `limit` and `full` that the plan was made for, which its report shows. Raises
     `LockedError` when another run holds the cluster, and `Yk8sError` when the engine does not begin.
     """
     if held := holder(root):
@@ -73,7 +78,7 @@ def start_run(
             why=str(held),
             hint="watch it with `yk8s-tui runs attach`, or end it with `yk8s-tui runs cancel`",
         )
-    directory = _new_directory(root, plan, by, tuple(consents), dict(waivers or {}))
+    directory = _new_directory(root, plan, by, tuple(consents), dict(waivers or {}), dict(asked or {}))
     process = spawn_engine(directory)
     _await_begin(directory, process)
     return directory.name
@@ -167,7 +172,12 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _new_directory(
-    root: Path, plan: Plan, by: str, consents: tuple[tuple[str, str], ...], waivers: dict[str, str]
+    root: Path,
+    plan: Plan,
+    by: str,
+    consents: tuple[tuple[str, str], ...],
+    waivers: dict[str, str],
+    asked: dict[str, Any],
 ) -> Path:
     parent = runs_directory(root)
     parent.mkdir(mode=0o700, exist_ok=True)
@@ -188,11 +198,14 @@ def _new_directory(
             "by": by,
             "consents": [list(consent) for consent in consents],
             "waivers": waivers,
+            "asked": asked,
         }
         write_atomic(directory / "plan.json", plan.model_dump_json(indent=1) + "\n", mode=0o600)
         config = root / "config" / "config.toml"
         if config.is_file():
             write_atomic(directory / "config.toml", config.read_text(), mode=0o600)
+        with contextlib.suppress(OSError):
+            shutil.copy(durations_path(root), directory / DURATIONS)
         write_atomic(directory / "run.json", json.dumps(about, indent=1) + "\n", mode=0o600)
     return directory
 

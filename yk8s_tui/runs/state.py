@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Iterable
 
 from yk8s_tui.runs.events import Event
+from yk8s_tui.runs.lines import log_line, result_line, retry_line
 from yk8s_tui.runs.ring import Ring
 from yk8s_tui.runs.views import (
     ENDED,
@@ -25,11 +26,18 @@ LOG_LINES = 2_000
 LOG_LINES_TOTAL = 400_000
 """Lines kept for all nodes together: with 1,000 nodes each keeps 400."""
 
+NewLog = Callable[[str, int], Ring[Line]]
+"""Makes the log of a node (of no node when the name is empty) that keeps so many lines."""
+
+
+def _in_memory(_name: str, limit: int) -> Ring[Line]:
+    return Ring(limit)
+
 
 class RunState:
     """Everything a view of a run shows; `apply` is the only thing that changes it."""
 
-    def __init__(self) -> None:
+    def __init__(self, new_log: NewLog = _in_memory) -> None:
         self.run = self.cluster = self.operation = self.by = self.host = ""
         self.tool_version = self.plan_hash = ""
         self.pid = 0
@@ -51,7 +59,7 @@ class RunState:
         self.failures: dict[str, Failure] = {}
         """Node -> why it was set aside; empty key for a step without nodes."""
         self.notes: Ring[Note] = Ring(LOG_LINES)
-        self.log: Ring[Line] = Ring(LOG_LINES)
+        self.log = new_log("", LOG_LINES)
         """Lines that belong to no node."""
         self.consents: list[Event] = []
         self.waivers: list[Event] = []
@@ -60,6 +68,7 @@ class RunState:
         self.results: dict[str, int] = {}
         """Result -> how many tasks ended so, over all nodes."""
         self._limit = LOG_LINES
+        self._new_log = new_log
 
     def apply(self, event: Event) -> None:
         """Take one event; unknown types count but change nothing."""
@@ -76,11 +85,11 @@ class RunState:
             self.apply(event)
         return self
 
-    def copy(self) -> RunState:
-        """A snapshot that later events do not touch; logs share their lines."""
+    def copy(self, *, nodes: bool = True) -> RunState:
+        """A snapshot that later events do not touch; logs share their lines. It has no nodes if so wished."""
         other = copy.copy(self)
-        other.steps = {key: copy.copy(step) for key, step in self.steps.items()}
-        other.nodes = {key: node.copy() for key, node in self.nodes.items()}
+        other.steps = {key: step.copy() for key, step in self.steps.items()}
+        other.nodes = {key: node.copy() for key, node in self.nodes.items()} if nodes else {}
         other.skipped = dict(self.skipped)
         other.failures = dict(self.failures)
         other.results = dict(self.results)
@@ -130,7 +139,8 @@ class RunState:
     def _node(self, name: str) -> NodeState:
         node = self.nodes.get(name)
         if node is None:
-            node = self.nodes[name] = NodeState(name=name, roles=(), address="", log=Ring(self._limit))
+            log = self._new_log(name, self._limit)
+            node = self.nodes[name] = NodeState(name=name, roles=(), address="", log=log)
         return node
 
     def _run_started(self, event: Event) -> None:
@@ -189,6 +199,7 @@ class RunState:
         step.status, step.seconds = event["result"], event.get("seconds", 0.0)
         step.reason, step.task = event.get("reason", ""), ""
         step.results = event.get("nodes") or {}
+        step.doing, step.took = {}, {}
         for name in step.nodes:
             node = self._node(name)
             node.pending = max(0, node.pending - 1)
@@ -211,12 +222,16 @@ class RunState:
         node.progress = None
         if node.status != "set aside":
             node.status = "running"
+        if (step := self.steps.get(event["step"])) is not None:
+            step.doing[event["node"]] = (event["task"], event["t"])
 
     def _node_result(self, event: Event) -> None:
         node = self.nodes.get(event["node"]) or self._node(event["node"])
         result, t = event["result"], event["t"]
         node.last_result, node.progress = result, None
         self.results[result] = self.results.get(result, 0) + 1
+        if (step := self.steps.get(event["step"])) is not None:
+            _take_time(step, event)
         if result == "ok":
             node.ok += 1
         elif result == "changed":
@@ -229,24 +244,20 @@ class RunState:
         elif result == "skipped":
             node.skipped += 1
             return
-        message = event.get("message")
-        text = f"{event['task']}: {message}" if message else event["task"]
-        node.log.append(Line(t, result, event["step"], text, event.get("seconds", 0.0)))
+        node.log.append(result_line(event))
 
     def _retry(self, event: Event) -> None:
         node = self._node(event["node"])
         node.retries += 1
-        text = f"{event['task']}: attempt {event['attempt']} of {event['of']}"
-        node.log.append(Line(event["t"], "retry", event["step"], text))
+        node.log.append(retry_line(event))
 
     def _progress(self, event: Event) -> None:
         node = self._node(event["node"])
         node.progress = Progress(event["done"], event["total"], event.get("unit", ""), event.get("text", ""))
 
     def _log(self, event: Event) -> None:
-        line = Line(event["t"], "log", event.get("step", ""), event["text"])
         name = event.get("node")
-        (self._node(name).log if name else self.log).append(line)
+        (self._node(name).log if name else self.log).append(log_line(event))
 
     def _set_aside(self, event: Event) -> None:
         name = event["node"]
@@ -305,6 +316,14 @@ def _take_result(node: NodeState, result: str) -> None:
         node.status = "failed" if result == "failed" else "unreachable"
     elif node.status in ("failed", "unreachable"):
         node.status = "running"
+
+
+def _take_time(step: StepState, event: Event) -> None:
+    """What a task took on a node; actions do not say it, and there it is the time since they named the task."""
+    name, task, t = event["node"], event["task"], event["t"]
+    _, since = step.doing.pop(name, ("", t))
+    if event["result"] != "skipped" and not step.ended:
+        step.took.setdefault(task, {})[name] = event.get("seconds") or max(0.0, t - since)
 
 
 def _layer(key: str, steps: list[StepState], last: float) -> LayerState:

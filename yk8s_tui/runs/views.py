@@ -77,11 +77,22 @@ class StepState:
     """Nodes it runs on now: those of the step that were not set aside before."""
     results: dict[str, str] = field(default_factory=dict)
     """Node -> result, when the step has ended."""
+    doing: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """Node -> the task it is in and since when; empty unless the step is running."""
+    took: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Task -> node -> seconds, of the tasks that ended; empty unless the step is running."""
 
     @property
     def ended(self) -> bool:
         """Whether nothing more happens in it."""
         return self.status in ENDED
+
+    def copy(self) -> StepState:
+        """An independent copy; what an ended step holds is shared, as nobody changes it any more."""
+        if self.ended:
+            return replace(self)
+        took = {task: dict(nodes) for task, nodes in self.took.items()}
+        return replace(self, doing=dict(self.doing), took=took)
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from yk8s_tui.widgets.symbols import COLOURS, symbol
 
 if TYPE_CHECKING:
     from yk8s_tui.screens.home_data import ClusterRow, DraftRow
+    from yk8s_tui.screens.replay_feed import Start
 
 
 class HomeScreen(Screen[None]):
@@ -36,6 +37,7 @@ shows what would be done and does nothing by itself. A run goes on when this pro
         Binding("n", "new", "New", tooltip="Set up a new cluster"),
         Binding("o", "other", "Open other", tooltip="Open a cluster repository by its directory"),
         Binding("e", "edit", "Edit setup", tooltip="Change the configuration of the chosen cluster"),
+        Binding("s", "status", "Status", tooltip="Show how the chosen cluster is; changes nothing"),
         Binding("l", "last", "Last run", tooltip="Show the last run of the chosen cluster again"),
         Binding("delete", "forget", "Forget", tooltip="Take it off this list; nothing is deleted but drafts"),
         Binding("f5", "refresh_list", "Refresh", tooltip="Read the list again", show=False),
@@ -57,10 +59,14 @@ shows what would be done and does nothing by itself. A run goes on when this pro
             self.root = root
             self.error = error
 
-    def __init__(self, cluster: Path | None = None, attach: str = "") -> None:
+    def __init__(
+        self, cluster: Path | None = None, attach: str = "", replay: Start | None = None, status: bool = False
+    ) -> None:
         super().__init__()
+        self.status = status
         self.cluster = cluster
         self.attach = attach
+        self.replay = replay
         self.rows: list[ClusterRow | DraftRow] = []
         self._arrived = False
 
@@ -75,8 +81,12 @@ shows what would be done and does nothing by itself. A run goes on when this pro
 
     def on_mount(self) -> None:
         """Attach at once when that was asked for; else read the list."""
-        if self.attach and self.cluster:
+        if self.attach and self.cluster and self.replay:
+            self._show_again(self.cluster, self.attach, self.replay)
+        elif self.attach and self.cluster:
             self._show_run(self.cluster, self.attach)
+        elif self.status and self.cluster:
+            self._show_status(self.cluster)
         self.set_timer(0.02, self.load)
 
     def on_screen_resume(self) -> None:
@@ -120,7 +130,7 @@ shows what would be done and does nothing by itself. A run goes on when this pro
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that make no sense for the chosen row are not offered."""
-        if action not in ("open", "forget", "edit", "last"):
+        if action not in ("open", "forget", "edit", "last", "status"):
             return True
         if self.chosen is None:
             return False
@@ -167,6 +177,13 @@ shows what would be done and does nothing by itself. A run goes on when this pro
 
         if isinstance(self.chosen, ClusterRow):
             self.app.push_screen(SetupScreen(Source(self.chosen.root, self.chosen.root)))
+
+    def action_status(self) -> None:
+        """Show how the chosen cluster is."""
+        from yk8s_tui.screens.home_data import ClusterRow
+
+        if isinstance(self.chosen, ClusterRow):
+            self._show_status(self.chosen.root)
 
     def action_last(self) -> None:
         """Show the last run again."""
@@ -238,10 +255,20 @@ shows what would be done and does nothing by itself. A run goes on when this pro
 
         self.app.push_screen(ReviewScreen(root))
 
+    def _show_status(self, root: Path) -> None:
+        from yk8s_tui.screens.status.screen import StatusScreen
+
+        self.app.push_screen(StatusScreen(root))
+
     def _show_run(self, root: Path, run: str) -> None:
         from yk8s_tui.screens.run import RunScreen
 
         self.app.push_screen(RunScreen(root, run))
+
+    def _show_again(self, root: Path, run: str, start: Start) -> None:
+        from yk8s_tui.screens.replay import ReplayScreen
+
+        self.app.push_screen(ReplayScreen(root, run, start))
 
 
 def _welcome(known: bool, running: list[ClusterRow]) -> Content:

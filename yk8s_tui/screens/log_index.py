@@ -52,8 +52,12 @@ class LogIndex:
     ever appended.
     """
 
-    def __init__(self, path: Path, node: str = "", contains: str = "") -> None:
+    def __init__(
+        self, path: Path, node: str = "", contains: str = "", *, end: Callable[[], int | None] = lambda: None
+    ) -> None:
         self.path = path
+        self.end = end
+        """How far the journal is looked at, bytes; None is all of it."""
         self.node = node
         self.contains = contains.lower().encode()
         self._needles = [
@@ -78,9 +82,11 @@ class LogIndex:
             return False
         with file:
             file.seek(self._position)
-            rest = b""
-            while (chunk := file.read(CHUNK)) and not stop():
+            rest, until = b"", self.end()
+            room = CHUNK if until is None else max(0, until - self._position)
+            while (chunk := file.read(min(CHUNK, room))) and not stop():
                 data = rest + chunk
+                room = CHUNK if until is None else room - len(chunk)
                 end = data.rfind(b"\n") + 1
                 self._scan(data[:end], self._position)
                 self._position += end

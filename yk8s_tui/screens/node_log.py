@@ -35,12 +35,20 @@ end; End goes back to it and follows. Left and Right scroll long lines.
         Binding("escape,q", "back", "Back", tooltip="Back to the run"),
     ]
 
-    def __init__(self, journal: Path, node: str, state: Callable[[], RunState]) -> None:
+    def __init__(
+        self,
+        journal: Path,
+        node: str,
+        state: Callable[[], RunState],
+        *,
+        end: Callable[[], int | None] = lambda: None,
+    ) -> None:
         super().__init__()
         self.journal = journal
         self.node = node
         self.state = state
-        self.index = LogIndex(journal, node)
+        self.end = end
+        self.index = LogIndex(journal, node, end=end)
         self._text = ""
 
     def compose(self) -> ComposeResult:
@@ -124,7 +132,7 @@ end; End goes back to it and follows. Left and Right scroll long lines.
     def _apply_filter(self, text: str) -> None:
         if text != self._text:
             self._text = text
-            self._show_index(LogIndex(self.journal, self.node, text))
+            self._show_index(LogIndex(self.journal, self.node, text, end=self.end))
 
     def action_back(self) -> None:
         """Esc in the filter clears it; otherwise back to the run."""

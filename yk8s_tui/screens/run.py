@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,9 +15,11 @@ from textual.widgets import Input, Static
 
 from yk8s_tui import paths
 from yk8s_tui.runs.alive import engine_alive
+from yk8s_tui.runs.estimates import Durations, known_at_start
+from yk8s_tui.runs.lamps import slow_nodes
 from yk8s_tui.runs.state import RunState
 from yk8s_tui.screens import run_words
-from yk8s_tui.screens.run_feed import RunFeed
+from yk8s_tui.screens.run_feed import RunFeed, RunSource
 from yk8s_tui.widgets.bars import KeyBar, TitleBar
 from yk8s_tui.widgets.layer_lines import LayerLines
 from yk8s_tui.widgets.node_grid import NodeGrid
@@ -35,6 +36,7 @@ class RunScreen(Screen[None]):
 
     CSS_PATH = paths.assets() / "styles" / "run.tcss"
     AUTO_FOCUS = "NodeGrid"
+    GRID: ClassVar[type[NodeGrid]] = NodeGrid
     HELP = """
 A run is carried out by a process of its own. This screen only reads its journal: closing the terminal, or leaving
 with D, does not touch the run, and yk8s-tui offers to attach to it again.
@@ -57,6 +59,8 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
         Binding("p", "pause", "Pause", tooltip="Start nothing new, or go on"),
         Binding("d,escape", "detach", "Detach", tooltip="Leave this screen; the run goes on", key_display="D"),
         Binding("a", "all_log", "Run log", tooltip="The log of the whole run"),
+        Binding("v", "replay", "Replay", tooltip="See the run again, from its first event to its last"),
+        Binding("o", "compare", "Compare", tooltip="Set the run beside another one"),
     ]
 
     class Answered(Message):
@@ -67,12 +71,13 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
             self.text = text
             self.error = error
 
-    def __init__(self, root: Path, run: str) -> None:
+    def __init__(self, root: Path, run: str, feed: RunSource | None = None) -> None:
         super().__init__()
         self.root = root
         self.run_id = run
         self.directory = root / "runs" / run
-        self.feed = RunFeed(self.directory, alive=lambda: engine_alive(self.directory))
+        self.feed = feed or RunFeed(self.directory, alive=lambda: engine_alive(self.directory))
+        self.durations = Durations()
         self._ticks = 0
         self._words = ""
 
@@ -86,11 +91,15 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
         yield TitleBar("run", "reading …")
         yield LayerLines()
         yield Static("", id="counts", markup=False)
-        yield NodeGrid(id="grid")
+        yield self.GRID(id="grid")
         with Vertical(id="detail-pane", classes="pane"):
             yield Static("", id="detail", markup=False)
         yield Static("", id="remark", markup=False)
         yield Input(id="filter", placeholder="words, for example: failed w1", compact=True)
+        yield from self.compose_bottom()
+
+    def compose_bottom(self) -> ComposeResult:
+        """The last line."""
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -100,6 +109,7 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
         self.run_worker(self.feed.follow, thread=True, exit_on_error=False, group="feed")
         self.set_interval(TICK_SECONDS, self.tick)
         self._remember()
+        self._learn()
 
     def on_unmount(self) -> None:
         """Stop reading."""
@@ -110,6 +120,17 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
         from yk8s_tui.repository.recent import remember
 
         remember(self.root)
+
+    @work(thread=True, exit_on_error=False, group="durations")
+    def _learn(self) -> None:
+        """What earlier runs took: the time left and the lamps go by it."""
+        self.durations = known_at_start(self.directory)
+
+    def _lamps(self) -> dict[str, str]:
+        """Slow nodes, and why, in words."""
+        if self.state.finished or not self.feed.ready:
+            return {}
+        return {name: slow.words for name, slow in slow_nodes(self.state, self.durations, self.feed.now).items()}
 
     # Painting
 
@@ -125,13 +146,11 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
         full = self._ticks % FULL_TICKS == 0
         if moved or (full and not self.state.finished):
             grid = self.query_one(NodeGrid)
-            grid.show(list(self.state.nodes.values()), self.state.failures, self._now)
+            if full:
+                grid.slow = self._lamps()
+            grid.show(list(self.state.nodes.values()), self.state.failures, self.feed.now)
         if full or not self.feed.ready:
             self.paint()
-
-    @property
-    def _now(self) -> float:
-        return self.state.ended or (self.state.last if self.feed.engine_gone else time.time())
 
     def paint(self) -> None:
         """Everything around the grid."""
@@ -140,21 +159,25 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
         if not self.feed.ready:
             title.right = f"reading the journal, {self.feed.read_bytes // 1_000_000} MB"
             return
-        number = f" #{self._number}" if self._number else ""
-        title.left = f"{state.cluster} {symbol('dot')} {state.operation or 'apply'}{number}" + (
-            " (check only)" if state.check_only else ""
-        )
-        title.right = run_words.heading(state, self._now, gone=gone)
+        title.left = self.place()
+        title.right = run_words.heading(state, self.feed.now, gone=gone, durations=self.durations)
         layers = self.query_one(LayerLines)
         layers.set_tall(self.size.height >= 32)
         layers.show(state.layers)
-        self.query_one("#counts", Static).update(run_words.counts(state, len(grid.nodes), self._words))
-        self.query_one("#remark", Static).update(run_words.remark(state, gone=gone))
+        self.query_one("#counts", Static).update(run_words.counts(state, len(grid.nodes), self._words, grid.slow))
+        self.query_one("#remark", Static).update(run_words.remark(state, gone=gone, slow=grid.slow))
         self._paint_detail()
         key = (state.status, bool(state.failures), gone)
         if key != self._offered:
             self._offered = key
             self.refresh_bindings()
+
+    def place(self) -> str:
+        """Which run this is."""
+        state = self.state
+        number = f" #{self._number}" if self._number else ""
+        check = " (check only)" if state.check_only else ""
+        return f"{state.cluster} {symbol('dot')} {state.operation or 'apply'}{number}{check}"
 
     _offered: tuple[str, bool, bool] = ("", False, False)
 
@@ -177,7 +200,8 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
         pane = self.query_one("#detail-pane")
         pane.display = grid.dense and node is not None
         if node is not None and pane.display:
-            text = run_words.node_detail(node, self.state, self._now, self.size.width - 6)
+            slow = grid.slow.get(node.name, "")
+            text = run_words.node_detail(node, self.state, self.feed.now, self.size.width - 6, slow)
             self.query_one("#detail", Static).update(text)
 
     @on(NodeGrid.Moved)
@@ -191,6 +215,8 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
         over = self.state.finished or self.feed.engine_gone
         if action == "retry":
             return bool(over and self.state.failures)
+        if action in ("replay", "compare"):
+            return over
         if action in ("pause", "cancel"):
             return not over and self.state.status != "cancelling"
         if action == "failures":
@@ -199,15 +225,21 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
 
     @on(NodeGrid.Chosen)
     def _open_log(self, event: NodeGrid.Chosen) -> None:
-        from yk8s_tui.screens.node_log import NodeLogScreen
-
-        self.app.push_screen(NodeLogScreen(self.directory / "journal.jsonl", event.name, lambda: self.state))
+        self._show_log(event.name)
 
     def action_all_log(self) -> None:
         """The log of the whole run."""
+        self._show_log("")
+
+    def _show_log(self, node: str) -> None:
         from yk8s_tui.screens.node_log import NodeLogScreen
 
-        self.app.push_screen(NodeLogScreen(self.directory / "journal.jsonl", "", lambda: self.state))
+        journal = self.directory / "journal.jsonl"
+        self.app.push_screen(NodeLogScreen(journal, node, lambda: self.state, end=self.log_end))
+
+    def log_end(self) -> int | None:
+        """Where in the journal logs end, bytes; None when they follow it."""
+        return None
 
     def action_layers(self) -> None:
         """Every step of every layer."""
@@ -247,10 +279,33 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
             line.display = False
             self.query_one(NodeGrid).focus()
             return
+        self.leave()
+
+    def leave(self) -> None:
+        """Back to where one came from."""
         if getattr(self.app, "attach", ""):
             self.app.exit(0)
         else:
             self.dismiss(None)
+
+    def action_replay(self) -> None:
+        """See it again."""
+        from yk8s_tui.screens.replay import ReplayScreen
+
+        self.app.push_screen(ReplayScreen(self.root, self.run_id))
+
+    def action_compare(self) -> None:
+        """Ask with which run; the one before is offered."""
+        from yk8s_tui.screens.dialogs import LineDialog, ask
+
+        before = str(self._number - 1) if self._number > 1 else ""
+        about = "With which run? Its number, its id, or the beginning of that."
+        ask(self, LineDialog("Compare", about, value=before, yes="Compare"), self._compare)
+
+    def _compare(self, other: str) -> None:
+        from yk8s_tui.screens.compare import CompareScreen
+
+        self.app.push_screen(CompareScreen(self.root, self.run_id, other))
 
     def action_cancel(self) -> None:
         """Ask, then cancel."""

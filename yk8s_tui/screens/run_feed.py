@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
 from yk8s_tui.runs.journal import JournalReader
 from yk8s_tui.runs.state import RunState
@@ -25,6 +25,35 @@ ALIVE_SECONDS = 2.0
 """How often the reader looks whether the engine is still there."""
 
 
+class RunSource(Protocol):
+    """Where a screen has the state of a run from, and what time it is there."""
+
+    state: RunState
+    error: Exception | None
+    ready: bool
+
+    @property
+    def engine_gone(self) -> bool:
+        """Whether the engine ended without an end in the journal."""
+
+    @property
+    def read_bytes(self) -> int:
+        """How much of the journal was read."""
+
+    @property
+    def now(self) -> float:
+        """The time durations are counted to, seconds since 1970."""
+
+    def follow(self) -> None:
+        """Read the journal; runs in a thread of its own."""
+
+    def drain(self) -> bool:
+        """Take over what is new; True when the state has moved."""
+
+    def stop(self) -> None:
+        """Let the reader end."""
+
+
 class RunFeed:
     """Follows one journal. `state` belongs to the caller's thread; only the reader thread touches the file.
 
@@ -32,7 +61,7 @@ class RunFeed:
     that attaching to a long run never keeps the interface busy.
     """
 
-    def __init__(self, directory: Path, *, alive: Callable[[], bool]) -> None:
+    def __init__(self, directory: Path, *, alive: Callable[[], bool], clock: Callable[[], float] = time.time) -> None:
         self.directory = directory
         self.state = RunState()
         self.engine_gone = False
@@ -42,10 +71,16 @@ class RunFeed:
         self.ready = False
         """Whether what was there at the beginning has been taken over."""
         self._alive = alive
+        self._clock = clock
         self._queue: SimpleQueue[Batch] = SimpleQueue()
         self._first: RunState | None = None
         self._stop = threading.Event()
         self._left: Batch = []
+
+    @property
+    def now(self) -> float:
+        """The end of the run, its last sign of life, or the time it is."""
+        return self.state.ended or (self.state.last if self.engine_gone else self._clock())
 
     def follow(self) -> None:
         """Read until stopped; runs in a thread of its own."""

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
+from types import MappingProxyType
+
 from textual.content import Content
 
+from yk8s_tui.runs.estimates import Durations
+from yk8s_tui.runs.left import in_words, time_left
 from yk8s_tui.runs.state import RunState
 from yk8s_tui.runs.views import NodeState
 from yk8s_tui.widgets.node_cells import COUNTED, count
 from yk8s_tui.widgets.symbols import COLOURS, State, duration, symbol
 
+NOTHING_LEARNT = Durations()
+NO_LAMPS: Mapping[str, str] = MappingProxyType({})
 _RUN_STATES: dict[str, State] = {
     "starting": "waiting",
     "running": "running",
@@ -26,33 +33,21 @@ def state_of_run(status: str) -> State:
     return _RUN_STATES.get(status, "unknown")
 
 
-def heading(state: RunState, now: float, *, gone: bool) -> str:
+def heading(state: RunState, now: float, *, gone: bool, durations: Durations = NOTHING_LEARNT) -> str:
     """Symbol, status, elapsed, left, and who started it."""
     if gone:
         return f"{symbol('unknown')} the engine is gone {symbol('dot')} {duration(state.elapsed(state.last))}"
     parts = [f"{symbol(state_of_run(state.status))} {state.status} {duration(state.elapsed(now))}"]
-    if left := time_left(state, now):
-        parts.append(left)
+    if left := in_words(time_left(state, durations, now)):
+        parts.append(left.replace("–", symbol("dash")))
     if state.by:
         parts.append(state.by.partition("@")[0])
     return f" {symbol('dot')} ".join(parts)
 
 
-def time_left(state: RunState, now: float) -> str:
-    """`1:20-1:50 left`; empty while nothing is known or the run has ended."""
-    if state.finished or not any(step.estimate for step in state.steps.values()):
-        return ""
-    fraction = min(state.fraction(now), 0.99)
-    total = sum(step.estimate for step in state.steps.values())
-    elapsed = state.elapsed(now)
-    planned = max(0.0, total * (1 - fraction))
-    left = elapsed * (1 - fraction) / fraction if fraction > 0.2 else planned
-    return f"{duration(left * 0.85)}{symbol('dash')}{duration(left * 1.2)} left"
-
-
-def counts(state: RunState, shown: int, words: str) -> Content:
+def counts(state: RunState, shown: int, words: str, slow: Container[str] = ()) -> Content:
     """How many nodes are in each state; always of all nodes, filter or not."""
-    found = count(state.nodes.values())
+    found = count(state.nodes.values(), slow)
     parts: list[Content | str] = [Content.styled(f" nodes {len(state.nodes)}  ", "bold")]
     for name in COUNTED:
         if found[name] or name in ("ok", "failed"):
@@ -78,7 +73,7 @@ def availability(state: RunState) -> Content:
     return Content.assemble((f" API {share:.3f} %{gap}{word}", colour))
 
 
-def remark(state: RunState, *, gone: bool) -> Content:
+def remark(state: RunState, *, gone: bool, slow: Mapping[str, str] = NO_LAMPS) -> Content:
     """The sentence below the grid: the result, or what happened last."""
     if gone:
         text = "The process of this run has ended without a word. A new plan looks at the hosts and goes on from there."
@@ -94,12 +89,16 @@ def remark(state: RunState, *, gone: bool) -> Content:
             (f"{symbol('failed')} ", "$text-error"),
             f"{listed or 'A step'} set aside; the others go on. F shows why.",
         )
+    if slow:
+        listed = ", ".join(f"{name} {words}" for name, words in list(slow.items())[:4])
+        more = f" and {len(slow) - 4} more" if len(slow) > 4 else ""
+        return Content.assemble((f"{symbol('warning')} ", "$text-warning"), f"{listed}{more}")
     if len(state.notes):
         return Content(state.notes[-1].text.partition("\n")[0])
     return Content("")
 
 
-def node_detail(node: NodeState, state: RunState, now: float, width: int) -> Content:
+def node_detail(node: NodeState, state: RunState, now: float, width: int, slow: str = "") -> Content:
     """The node under the cursor, for the dense grid."""
     failure = state.failures.get(node.name)
     head = Content.assemble((f"{node.name} ", "bold"), (f"{node.address}  {' '.join(node.roles)}", "$foreground-muted"))
@@ -111,6 +110,6 @@ def node_detail(node: NodeState, state: RunState, now: float, width: int) -> Con
             lines.append(Content.styled(failure.hint, "$text-accent"))
         return Content("\n").join(lines)
     doing = f"{node.task or node.step or node.status} {duration(now - node.since) if node.task else ''}"
-    lines.append(Content(doing))
+    lines.append(Content(doing) if not slow else Content.assemble(f"{doing}  ", (slow, "$text-warning")))
     lines += [Content(line.text.partition("\n")[0][:width]) for line in node.log.last(2)]
     return Content("\n").join(lines)

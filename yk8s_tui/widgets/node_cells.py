@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from yk8s_tui.runs.views import Failure, NodeState
 from yk8s_tui.widgets.symbols import State, bar, cut, duration, symbol
@@ -18,18 +18,20 @@ ROUTINE = "Validating arguments against arg spec"
 COUNTED: tuple[State, ...] = ("ok", "running", "waiting", "failed", "warning")
 
 
-def state_of(node: NodeState) -> State:
-    """The state of a node; one that tries something again is a warning."""
+def state_of(node: NodeState, slow: Container[str] = ()) -> State:
+    """The state of a node; one that tries something again, or is among the slow ones, is a warning."""
     if node.status in ("failed", "unreachable", "set aside"):
         return "failed"
     if node.status == "running":
+        if node.name in slow:
+            return "warning"
         return "warning" if node.retries and len(node.log) and node.log[-1].kind == "retry" else "running"
     return "ok" if node.status == "ok" else "waiting"
 
 
-def by_trouble(nodes: Iterable[NodeState]) -> list[NodeState]:
+def by_trouble(nodes: Iterable[NodeState], slow: Container[str] = ()) -> list[NodeState]:
     """Trouble first; nodes in the same state stay in the order of the configuration."""
-    return sorted(nodes, key=lambda node: _RANK[state_of(node)])
+    return sorted(nodes, key=lambda node: _RANK[state_of(node, slow)])
 
 
 def failures_first(nodes: Iterable[NodeState]) -> list[NodeState]:
@@ -37,38 +39,44 @@ def failures_first(nodes: Iterable[NodeState]) -> list[NodeState]:
     return sorted(nodes, key=lambda node: state_of(node) != "failed")
 
 
-def count(nodes: Iterable[NodeState]) -> dict[State, int]:
+def count(nodes: Iterable[NodeState], slow: Container[str] = ()) -> dict[State, int]:
     """How many nodes are in each state; the sum is the number of nodes."""
     found: dict[State, int] = dict.fromkeys(COUNTED, 0)
     for node in nodes:
-        found[state_of(node)] += 1
+        found[state_of(node, slow)] += 1
     return found
 
 
-def matches(node: NodeState, words: Sequence[str]) -> bool:
+def matches(node: NodeState, words: Sequence[str], slow: Container[str] = ()) -> bool:
     """Whether every word is in the name, a role, the state, the step or the current task."""
     if not words:
         return True
-    text = f"{node.name} {' '.join(node.roles)} {state_of(node)} {node.status} {node.step} {node.task}".lower()
+    state = state_of(node, slow)
+    lamp = "slow" if node.name in slow else ""
+    text = f"{node.name} {' '.join(node.roles)} {state} {node.status} {node.step} {node.task} {lamp}".lower()
     return all(word in text for word in words)
 
 
-def pane_title(node: NodeState, now: float) -> list[Part]:
-    """Name, state, and how long it has been in it."""
-    state = state_of(node)
+def pane_title(node: NodeState, now: float, slow: str = "") -> list[Part]:
+    """Name, state, and how long it has been in it; `slow` says in words that its lamp is on."""
+    state = state_of(node, (node.name,) if slow else ())
     parts: list[Part] = [(node.name, "name"), (" ", ""), (symbol(state), state)]
     if node.status == "running" and node.since:
         parts.append((f" {duration(now - node.since)}", "muted"))
     return parts
 
 
-def pane_lines(node: NodeState, failure: Failure | None, now: float, width: int, height: int) -> list[Part]:
+def pane_lines(
+    node: NodeState, failure: Failure | None, now: float, width: int, height: int, slow: str = ""
+) -> list[Part]:
     """The lines inside a pane: what it is, what it does now, what went before."""
     state = state_of(node)
     if state == "failed":
         return _failed_lines(node, failure, width, height)
     lines: list[Part] = [(" ".join(_ROLES.get(r, r) for r in node.roles) or node.address, "muted")]
     lines += _doing(node, width)
+    if slow and node.status == "running":
+        lines.append((cut(slow, width), "warning"))
     lines.append((_counts(node), "muted"))
     for line in reversed(node.log.last(2 * max(0, height - len(lines)))):
         kind = line.kind if line.kind in ("failed", "changed") else "muted"

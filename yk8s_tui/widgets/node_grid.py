@@ -63,6 +63,8 @@ class NodeGrid(ScrollView, can_focus=True):
         self.nodes: list[NodeState] = []
         """The nodes that pass the filter, in the order shown."""
         self.failures: Mapping[str, Failure] = {}
+        self.slow: Mapping[str, str] = {}
+        """Nodes with their lamp on -> why, in words; painted at the next `show`."""
         self.now = 0.0
         self.words: tuple[str, ...] = ()
         self.cursor = ""
@@ -102,7 +104,8 @@ class NodeGrid(ScrollView, can_focus=True):
         node = self.nodes[place]
         under = node.name == self.cursor
         failure = self.failures.get(node.name)
-        return draw(node, failure, self.now, self.cell, under=under, dense=self.dense)
+        slow = self.slow.get(node.name, "")
+        return draw(node, failure, self.now, self.cell, under=under, dense=self.dense, slow=slow)
 
     def _region(self, place: int) -> Region:
         """Where a node is painted; a whole line for cells, as they are small."""
@@ -119,9 +122,9 @@ class NodeGrid(ScrollView, can_focus=True):
 
     def arrange_nodes(self) -> None:
         """Filter, choose panes or cells, and order."""
-        found = [node for node in self.all if matches(node, self.words)]
+        found = [node for node in self.all if matches(node, self.words, self.slow)]
         self._choose_size(found)
-        self.nodes = by_trouble(found) if self.dense else failures_first(found)
+        self.nodes = by_trouble(found, self.slow) if self.dense else failures_first(found)
         rows = -(-len(self.nodes) // self.columns)
         size = Size(self.columns * self.cell.width, rows * self.cell.height)
         if size != self.virtual_size:

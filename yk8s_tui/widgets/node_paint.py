@@ -33,12 +33,15 @@ class Drawn(NamedTuple):
     lines: tuple[Part, ...] = ()
 
 
-def draw(node: NodeState, failure: Failure | None, now: float, size: Size, *, under: bool, dense: bool) -> Drawn:
-    """What a node looks like as a cell (dense) or as a pane of this size."""
+def draw(
+    node: NodeState, failure: Failure | None, now: float, size: Size, *, under: bool, dense: bool, slow: str = ""
+) -> Drawn:
+    """What a node looks like as a cell (dense) or as a pane of this size; `slow` says that its lamp is on."""
+    state = state_of(node, (node.name,) if slow else ())
     if dense:
-        return Drawn(node.name, state_of(node), under)
-    lines = pane_lines(node, failure, now, size.width - 4, size.height - 2)
-    return Drawn(node.name, state_of(node), under, tuple(pane_title(node, now)), tuple(lines))
+        return Drawn(node.name, state, under)
+    lines = pane_lines(node, failure, now, size.width - 4, size.height - 2, slow)
+    return Drawn(node.name, state, under, tuple(pane_title(node, now, slow)), tuple(lines))
 
 
 def cell(drawn: Drawn, width: int, style: Styles) -> list[Segment]:

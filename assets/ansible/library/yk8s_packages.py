@@ -187,6 +187,8 @@ def main():
     if receipt and not module.check_mode:
         claimed = (package.partition("=") for package in options["packages"])
         receipt.add("packages", {name: version for name, _, version in claimed})
+        if options["hold"]:
+            receipt.add("holds", {package.partition("=")[0]: "" for package in options["packages"]})
         receipt.save()
     module.exit_json(changed=bool(missing or loose), installed=missing)
 

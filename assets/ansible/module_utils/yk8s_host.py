@@ -107,7 +107,7 @@ class Receipt:
         self._write("done")
 
     def add(self, kind, claims):
-        """Merge claims of one kind: `files`, `units`, `sysctls`, `packages` (dicts) or `absent` (list)."""
+        """Merge claims of one kind: `files`, `units`, `sysctls`, `packages`, `holds` (dicts) or `absent` (list)."""
         if kind == "absent":
             self.claims[kind] = sorted(set(self.claims.get(kind, ())) | set(claims))
         else:
