@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.faults.loopback import Cluster, Sshd, lacking, until
 from yk8s_tui.runs import ansible_setup
 from yk8s_tui.runs.alive import engine_alive
-from yk8s_tui.runs.start import _new_directory, spawn_engine
+from yk8s_tui.runs.start import new_directory, spawn_engine
 
 TASKS = """
 - name: Look at a file {number}
@@ -81,7 +81,7 @@ def engine(cluster: Cluster, playbook: str) -> None:
     from yk8s_tui.models.plan import Playbook
 
     plan = cluster.plan(cluster.step("k8s-base.bench", Playbook(playbook=playbook)))
-    directory = _new_directory(cluster.root, plan, "bench", (), {})
+    directory = new_directory(cluster.root, plan, "bench", (), {}, {})
     process = spawn_engine(directory)
     assert process.wait() == 0, (directory / "engine.err").read_text()
     assert not engine_alive(directory)

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import pytest
 
+from tests.lab import faults_shown
 from tests.lab.clusters import (
     Readyz,
     apply,
@@ -84,6 +85,14 @@ class TestThreeHostsCombined(Layout):
 
 class TestTwoFrontendsThreeControlPlanesTwoWorkers(Layout):
     settings: ClassVar = {"harbour.lab.frontends": 2, "harbour.lab.control_planes": 3, "harbour.lab.workers": 2}
+
+    def test_the_status_shows_what_is_wrong_and_changes_nothing(self, cluster: LabCluster) -> None:
+        with faults_shown.shown(cluster) as status:
+            for fault in faults_shown.ALL:
+                fault(cluster, status)
+            wait_until(lambda: not status.found(), faults_shown.patience(60), "all is well again")
+            faults_shown.it_only_read(cluster, status)
+        assert changing(cluster) == {}
 
     def test_the_api_is_back_within_seconds_when_the_frontend_with_the_vip_dies(
         self, cluster: LabCluster, record_property: Callable[[str, object], None]

@@ -50,3 +50,5 @@ def test_a_cluster_is_made_of_packages_and_pulled_images(cluster: LabCluster, tm
     assert cluster.exec("cp1", "/usr/bin/kubelet --version").stdout.strip() == f"Kubernetes v{version}"
     assert "containerd.io" in cluster.exec("cp1", "dpkg-query -S /usr/bin/containerd").stdout
     assert changing(cluster) == {}
+    cluster.exec("cp1", "apt-mark unhold kubelet")
+    assert "kubelet" in changing(cluster)["k8s-base.prepare-control-plane"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from tests.lab.conftest import LabCluster, MakeLab, wait_until
 from tests.lab.frontends import apply, holders, trampoline
+from tests.lab.watching import watching
 from yk8s_tui.backends.lab_names import bridge_name
 
 pytestmark = [
@@ -108,6 +110,20 @@ def test_the_client_file_leads_to_a_node_behind_the_frontends(cluster: LabCluste
     wait_until(lambda: client.reach(behind(cluster)) != "", 20, "the listener answers through the tunnel")
     frontends = {n.name: n.address for n in cluster.inventory.frontends}
     assert client.reach(behind(cluster)) == frontends[holders(cluster)[0]]
+
+
+async def test_the_status_knows_who_is_in_the_vpn(cluster: LabCluster, client: Client) -> None:
+    address = await asyncio.to_thread(behind, cluster)
+    assert await asyncio.to_thread(client.reach, address)
+    holder = (await asyncio.to_thread(holders, cluster))[0]
+    async with watching(cluster, "fe1", "fe2") as seen:
+        peers = lambda: {p.name: p for p in seen.status.frontends[holder].peers}  # noqa: E731
+        await seen.until(lambda: bool(peers()) and peers()["alice"].handshake > 0, "alice's handshake is known")
+        assert peers()["alice"].tunnel == "wg0"
+        assert peers()["alice"].received > 0
+        before = peers()["alice"].sent
+        assert await asyncio.to_thread(client.reach, address)
+        await seen.until(lambda: peers()["alice"].sent > before, "its traffic is counted on")
 
 
 def test_another_peer_comes_without_a_break_for_the_first(cluster: LabCluster, client: Client) -> None:

@@ -9,15 +9,13 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from tests.lab.conftest import LabCluster
+from tests.lab.faults_shown import SHOWN, patience
 from yk8s_tui.backends.ssh import SshPool
 from yk8s_tui.layers import wireguard
 from yk8s_tui.repository.secrets import SecretStore
 from yk8s_tui.status.health import findings
 from yk8s_tui.status.host_watch import HostWatch
 from yk8s_tui.status.model import ClusterStatus, Finding
-
-SHOWN = 5.0
-"""Seconds within which a change has to show."""
 
 
 @dataclass
@@ -32,7 +30,7 @@ class Watching:
         begin = time.monotonic()
         self.watch.drain(self.status)
         while not condition():
-            left = begin + seconds - time.monotonic()
+            left = begin + patience(seconds) - time.monotonic()
             assert left > 0, f"not within {seconds} s: {what}\n{self.status}"
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.watch.changed.wait(), left)

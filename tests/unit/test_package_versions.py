@@ -39,8 +39,8 @@ def test_an_installed_version_that_fits_the_pattern_is_not_missing(missing_of: A
 def test_a_pattern_is_no_drift_and_another_version_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ASSETS))
     drift = runpy.run_path(str(ASSETS / "probe.py"))["package_drift"]
-    assert drift("kubeadm", "1.36.3-*", {"kubeadm": "1.36.3-1.1"}) is None
-    assert drift("kubeadm", "1.36.3-1.1", {"kubeadm": "1.36.3-1.1"}) is None
-    assert drift("kubeadm", "", {"kubeadm": "1.36.3-1.1"}) is None
-    assert "1.36.30-1.1 instead of 1.36.3-*" in drift("kubeadm", "1.36.3-*", {"kubeadm": "1.36.30-1.1"})
+    assert drift("kubeadm", "1.36.3-*", {"kubeadm": ("1.36.3-1.1", True)}) is None
+    assert drift("kubeadm", "1.36.3-1.1", {"kubeadm": ("1.36.3-1.1", True)}) is None
+    assert drift("kubeadm", "", {"kubeadm": ("1.36.3-1.1", True)}) is None
+    assert "1.36.30-1.1 instead of 1.36.3-*" in drift("kubeadm", "1.36.3-*", {"kubeadm": ("1.36.30-1.1", True)})
     assert "missing" in drift("kubeadm", "1.36.3-*", {})

@@ -101,6 +101,11 @@ def test_what_is_written_is_what_was_asked_for_and_nothing_else(changes: list[tu
             assert tomllib.loads(text) == wanted
 
 
+def test_a_table_without_a_header_can_become_empty() -> None:
+    text = edit(TEXT, {"ksl.rook.values.a.b": ""}, where="t")
+    assert tomllib.loads(edit(text, {"ksl.rook.values": {}}, where="t"))["ksl"]["rook"]["values"] == {}
+
+
 @settings(max_examples=80, deadline=None)
 @given(
     st.dictionaries(

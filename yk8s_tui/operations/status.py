@@ -29,6 +29,8 @@ CONNECT_SECONDS = 4.0
 """For SSH: a host that hangs is shown as such within 5 s."""
 HOSTS_AT_ONCE = 200
 """Hosts of the inventory that are watched over SSH; frontends and control planes first."""
+FIRST_SECONDS = 60.0
+"""How long hosts are waited for before what is known of them counts as the first answer."""
 GATHER_SECONDS = 0.1
 """How long what hosts tell is gathered before it is handed over."""
 LOCAL_SECONDS = 1.0
@@ -173,8 +175,9 @@ class StatusWatch:
         assert self._end is not None
         peers = peer_names(self._config, SecretStore(self.repository.secrets_dir))
         async with HostWatch(ssh, inventory, self._config, peers=peers) as hosts:
-            first = asyncio.create_task(self._first(hosts))
-            pump = asyncio.create_task(self._pump(hosts))
+            shadow = ClusterStatus()
+            first = asyncio.create_task(self._first(hosts, shadow))
+            pump = asyncio.create_task(self._pump(hosts, shadow))
             ending = asyncio.create_task(self._end.wait())
             try:
                 await asyncio.wait({pump, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -184,25 +187,26 @@ class StatusWatch:
                 for task in (first, pump, ending):
                     task.cancel()
 
-    async def _first(self, hosts: HostWatch) -> None:
-        await hosts.await_first(60)
-        hosts.changed.set()
-        await asyncio.sleep(2 * GATHER_SECONDS)
+    async def _first(self, hosts: HostWatch, shadow: ClusterStatus) -> None:
+        await hosts.await_first(FIRST_SECONDS)
+        self._hand_over(hosts, shadow)
         self._ready.set()
 
-    async def _pump(self, hosts: HostWatch) -> None:
-        shadow = ClusterStatus()
+    async def _pump(self, hosts: HostWatch, shadow: ClusterStatus) -> None:
         while True:
             await hosts.changed.wait()
-            hosts.drain(shadow)
-            self._news = _HostNews(
-                dict(shadow.sources),
-                dict(shadow.hosts),
-                dict(shadow.frontends),
-                dict(shadow.etcd),
-                dict(shadow.api_servers),
-            )
+            self._hand_over(hosts, shadow)
             await asyncio.sleep(GATHER_SECONDS)
+
+    def _hand_over(self, hosts: HostWatch, shadow: ClusterStatus) -> None:
+        hosts.drain(shadow)
+        self._news = _HostNews(
+            dict(shadow.sources),
+            dict(shadow.hosts),
+            dict(shadow.frontends),
+            dict(shadow.etcd),
+            dict(shadow.api_servers),
+        )
 
 
 def watched(inventory: Inventory) -> Inventory:

@@ -184,6 +184,8 @@ def _entry(parent: Any, value: Any) -> Any:
 def _merge(old: Any, new: Any) -> bool:
     """Change a table or a list of tables in place, so that the comments inside stay; False when it cannot be."""
     if isinstance(old, MutableMapping) and isinstance(new, Mapping):
+        if not new and isinstance(old, Table) and old.is_super_table():
+            return False  # it has no header of its own, and would go with the last of its tables
         for key in [k for k in old if k not in new]:
             del old[key]
         for key, value in new.items():

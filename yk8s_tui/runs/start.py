@@ -78,7 +78,7 @@ def start_run(
             why=str(held),
             hint="watch it with `yk8s-tui runs attach`, or end it with `yk8s-tui runs cancel`",
         )
-    directory = _new_directory(root, plan, by, tuple(consents), dict(waivers or {}), dict(asked or {}))
+    directory = new_directory(root, plan, by, tuple(consents), dict(waivers or {}), dict(asked or {}))
     process = spawn_engine(directory)
     _await_begin(directory, process)
     return directory.name
@@ -171,7 +171,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _new_directory(
+def new_directory(
     root: Path,
     plan: Plan,
     by: str,
@@ -179,6 +179,7 @@ def _new_directory(
     waivers: dict[str, str],
     asked: dict[str, Any],
 ) -> Path:
+    """Make the directory of a run, with everything its engine reads."""
     parent = runs_directory(root)
     parent.mkdir(mode=0o700, exist_ok=True)
     with (parent / ".numbering").open("a") as numbering:

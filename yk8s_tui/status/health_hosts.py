@@ -86,7 +86,7 @@ def _certificate_finding(host: str, tier: str, found: list[Certificate], now: fl
         text, since = f"{what} ended {span(now - first.ends)} ago ({day}): what uses them fails", first.ends
     else:
         text, since = f"{what} {verb} in {span(first.ends - now)} ({day})", 0.0
-    look = "`yk8s-tui certs renew`"
+    look = f"`kubeadm certs renew all` on {host}, then its control plane pods anew; kubelet renews its own by itself"
     if any(one.authority for one in found):
         look = (
             "a CA is among them: it must be replaced everywhere; see kubernetes.io, manual rotation of CA certificates"

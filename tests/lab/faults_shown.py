@@ -1,0 +1,175 @@
+"""Faults made for real on a cluster with two frontends and three control planes, and what the status says of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.lab.clusters import KUBECTL, report
+from tests.lab.conftest import LabCluster, wait_until
+from tests.lab.frontends import holders
+from yk8s_tui.backends import lab_cgroups, lab_system
+from yk8s_tui.operations.status import StatusWatch
+from yk8s_tui.status.client import USER_AGENT
+from yk8s_tui.status.health import findings
+from yk8s_tui.status.model import Finding
+
+SHOWN = 5.0
+"""Seconds within which a fault has to show, on a machine that is not overloaded."""
+OVER = 90.0
+SHORT_LIVED = """cd /etc/kubernetes/pki && mkdir -p /root/kept && cp -a front-proxy-client.crt /root/kept/ &&
+openssl req -new -key front-proxy-client.key -subj /CN=front-proxy-client |
+openssl x509 -req -CA front-proxy-ca.crt -CAkey front-proxy-ca.key -CAcreateserial -days 5 \\
+  -out front-proxy-client.crt"""
+CRASH = f"{KUBECTL} run crash --image=registry.local/yk8s-test:1 --image-pull-policy=Never -- false"
+
+
+def patience(seconds: float) -> float:
+    """More time on a machine whose processors are asked for more than they can do."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+class Shown:
+    """The status of a cluster as the view has it, with everything it asked for."""
+
+    def __init__(self, cluster: LabCluster) -> None:
+        self.requests: list[str] = []
+        self.commands: list[tuple[str, str]] = []
+        self.watch = StatusWatch(
+            cluster.root,
+            requests=self.requests.append,
+            commands=lambda node, command: self.commands.append((node, command)),
+        )
+
+    def found(self) -> dict[str, Finding]:
+        """What is wrong now, by key."""
+        self.watch.drain()
+        return {f.key: f for f in findings(self.watch.status, time.time())}
+
+    def has(self, prefix: str) -> bool:
+        """Whether something of this kind is found."""
+        return any(key.startswith(prefix) for key in self.found())
+
+    def appears(self, prefix: str, seconds: float = SHOWN) -> Finding:
+        """Wait for a finding, and keep how long it took."""
+        began = time.monotonic()
+        wait_until(lambda: self.has(prefix), patience(seconds), f"{prefix} is shown")
+        report("status shows", {"finding": prefix, "seconds": round(time.monotonic() - began, 2)})
+        return next(f for key, f in self.found().items() if key.startswith(prefix))
+
+    def goes(self, *prefixes: str) -> None:
+        """Wait until nothing of this kind is found any more."""
+        wait_until(lambda: not any(self.has(p) for p in prefixes), patience(OVER), f"{prefixes} are over")
+
+
+@contextmanager
+def shown(cluster: LabCluster) -> Iterator[Shown]:
+    """The status, once everything was told and nothing is wrong."""
+    made = Shown(cluster)
+    made.watch.start()
+    try:
+        assert made.watch.await_first(patience(30))
+        wait_until(lambda: not made.found(), patience(60), "all is well")
+        yield made
+    finally:
+        made.watch.stop()
+
+
+def a_frozen_worker(cluster: LabCluster, status: Shown) -> None:
+    tag = cluster.harbour.state.tag
+    lab_cgroups.freeze(tag, "w2", frozen=True)
+    try:
+        assert "w2" in status.appears("host.unreachable:w2").subject
+    finally:
+        lab_cgroups.freeze(tag, "w2", frozen=False)
+    status.goes("host.unreachable", "node.not-ready")
+
+
+def a_dead_control_plane(cluster: LabCluster, status: Shown) -> None:
+    init = cluster.harbour.host("cp3").init
+    assert init
+    lab_system.send(init, 9)
+    status.appears("host.unreachable:cp3")
+    cluster.up()
+    status.goes("host.unreachable", "etcd.", "api.server", "node.not-ready", "backend.", "leader.")
+
+
+def a_stopped_etcd_member(cluster: LabCluster, status: Shown) -> None:
+    manifest = "/etc/kubernetes/manifests/etcd.yaml"
+    cluster.exec("cp2", f"mv {manifest} /root/; while pgrep -x etcd > /dev/null; do sleep 0.1; done")
+    status.appears("etcd.down:cp2")
+    cluster.exec("cp2", f"mv /root/etcd.yaml {manifest}")
+    status.goes("etcd.", "api.server", "backend.", "leader.")
+
+
+def no_haproxy_where_the_vip_is(cluster: LabCluster, status: Shown) -> None:
+    name = holders(cluster)[0]
+    cluster.exec(name, "systemctl stop haproxy")
+    status.appears(f"haproxy.down:{name}")
+    cluster.exec(name, "systemctl start haproxy")
+    status.goes("haproxy.", "drift", "api.", "vip.", "backend.")
+
+
+def an_api_that_cannot_be_reached(cluster: LabCluster, status: Shown) -> None:
+    for name in ("fe1", "fe2"):
+        cluster.exec(name, "systemctl stop haproxy")
+    assert "directly" in status.appears("api.unreachable").text
+    for name in ("fe1", "fe2"):
+        cluster.exec(name, "systemctl start haproxy")
+    status.goes("haproxy.", "drift", "api.", "vip.", "backend.")
+
+
+def a_crashing_pod(cluster: LabCluster, status: Shown) -> None:
+    cluster.exec("cp1", CRASH)
+    ended = f"{KUBECTL} get pod crash -o json | grep -q terminated"
+    wait_until(lambda: cluster.exec("cp1", ended, check=False).returncode == 0, 120, "the container has ended")
+    found = status.appears("pod:default/")
+    assert "exit code 1" in found.text
+    cluster.exec("cp1", f"{KUBECTL} delete pod crash --now")
+    status.goes("pod:default/")
+
+
+def a_certificate_that_ends_soon(cluster: LabCluster, status: Shown) -> None:
+    cluster.exec("cp1", SHORT_LIVED)
+    found = status.appears("certificate")
+    assert found.severity == "failed"
+    assert found.subject == "cp1"
+    cluster.exec("cp1", "cp -a /root/kept/front-proxy-client.crt /etc/kubernetes/pki/")
+    status.goes("certificate")
+
+
+def edited_firewall_rules(cluster: LabCluster, status: Shown) -> None:
+    cluster.exec("fe2", "nft add rule inet yk8s input tcp dport 9999 accept")
+    status.appears("firewall.changed:fe2")
+    handle = "nft --handle list chain inet yk8s input | sed -n 's/.*dport 9999 accept # handle //p'"
+    cluster.exec("fe2", f"nft delete rule inet yk8s input handle $({handle})")
+    status.goes("firewall.")
+
+
+ALL = (
+    a_frozen_worker,
+    a_crashing_pod,
+    a_certificate_that_ends_soon,
+    edited_firewall_rules,
+    no_haproxy_where_the_vip_is,
+    an_api_that_cannot_be_reached,
+    a_stopped_etcd_member,
+    a_dead_control_plane,
+)
+
+
+def it_only_read(cluster: LabCluster, status: Shown) -> None:
+    """Every request was a GET, every command our script that looks, and the API servers have recorded only reads."""
+    assert status.requests
+    assert {request.split()[0] for request in status.requests} == {"GET"}
+    assert {command.split()[0] for _, command in status.commands} == {"python3"}
+    assert {node for node, _ in status.commands} == set(cluster.inventory.names)
+    verbs = set()
+    for name in ("cp1", "cp2", "cp3"):
+        lines = cluster.exec(name, f"grep -h {USER_AGENT} /var/log/kubernetes/audit.log || true").stdout.splitlines()
+        verbs |= {json.loads(line)["verb"] for line in lines}
+    assert verbs
+    assert verbs <= {"get", "list", "watch"}
