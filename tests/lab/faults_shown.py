@@ -107,18 +107,27 @@ def a_stopped_etcd_member(cluster: LabCluster, status: Shown) -> None:
 
 def no_haproxy_where_the_vip_is(cluster: LabCluster, status: Shown) -> None:
     name = holders(cluster)[0]
-    cluster.exec(name, "systemctl stop haproxy")
-    status.appears(f"haproxy.down:{name}")
-    cluster.exec(name, "systemctl start haproxy")
-    status.goes("haproxy.", "drift", "api.", "vip.", "backend.")
+    with stopped(cluster, status, name):
+        status.appears(f"haproxy.down:{name}")
 
 
 def an_api_that_cannot_be_reached(cluster: LabCluster, status: Shown) -> None:
-    for name in ("fe1", "fe2"):
+    with stopped(cluster, status, "fe1", "fe2"):
+        status.appears("api.unreachable")
+        told = lambda: status.found()["api.unreachable"].text  # noqa: E731
+        wait_until(lambda: all(way in told() for way in ("directly", "via fe1", "via fe2")), 60, "every way is named")
+
+
+@contextmanager
+def stopped(cluster: LabCluster, status: Shown, *names: str) -> Iterator[None]:
+    """HAProxy is stopped on these frontends, and afterwards all is well again."""
+    for name in names:
         cluster.exec(name, "systemctl stop haproxy")
-    assert "directly" in status.appears("api.unreachable").text
-    for name in ("fe1", "fe2"):
-        cluster.exec(name, "systemctl start haproxy")
+    try:
+        yield
+    finally:
+        for name in names:
+            cluster.exec(name, "systemctl start haproxy")
     status.goes("haproxy.", "drift", "api.", "vip.", "backend.")
 
 
