@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import pytest
 
 from tests.lab.conftest import LabCluster, MakeLab, wait_until
-from tests.lab.faults_shown import patience
 from tests.lab.frontends import apply, holders, trampoline
 from tests.lab.watching import watching
 from yk8s_tui.backends.lab_names import bridge_name
@@ -148,7 +147,7 @@ def test_another_peer_comes_without_a_break_for_the_first(cluster: LabCluster, c
         stop.set()
         worker.join()
     assert cluster.exec(holder, started).stdout == before
-    assert max(b - a for a, b in itertools.pairwise(answered)) < patience(3)
+    assert max(b - a for a, b in itertools.pairwise(answered)) < 3
     peers = cluster.exec(holder, "wg show wg0 allowed-ips").stdout
     assert "10.199.0.2/32" in peers
     assert "10.199.0.3/32" in peers

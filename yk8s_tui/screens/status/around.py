@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from yk8s_tui.screens.status.page import Column, Page, Row
+from yk8s_tui.screens.status.page import Column, Page, Row, per_revision
 from yk8s_tui.status.model import AppliedLayer, Backend, ClusterStatus, Drift, Frontend, Peer, Run
 from yk8s_tui.status.words import clock, since, size, span
 from yk8s_tui.widgets.symbols import State, symbol
@@ -13,6 +13,7 @@ Key = tuple[str, str, str]
 _FIREWALL = {"ours": "firewall as applied", "changed": "firewall changed by hand", "missing": "firewall not loaded"}
 
 
+@per_revision
 def _things(status: ClusterStatus) -> dict[Key, Frontend | Backend | Peer]:
     found: dict[Key, Frontend | Backend | Peer] = {}
     for name, frontend in status.frontends.items():
@@ -84,6 +85,7 @@ LayerKey = tuple[str, str, str]
 """(`layer`, id, empty), or (`drift`, node, `step: text`)."""
 
 
+@per_revision
 def _applied(status: ClusterStatus) -> dict[LayerKey, AppliedLayer | Drift]:
     found: dict[LayerKey, AppliedLayer | Drift] = {("layer", a.layer, ""): a for a in status.layers}
     found |= {("drift", h.name, f"{d.step}: {d.text}"): d for h in status.hosts.values() for d in h.drift}

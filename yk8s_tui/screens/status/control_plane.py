@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from yk8s_tui.screens.status.page import Column, Page, Row
+from yk8s_tui.screens.status.page import Column, Page, Row, per_revision
 from yk8s_tui.status.model import ApiServer, Certificate, ClusterStatus, EtcdMember, Leader
 from yk8s_tui.status.words import clock, share, since, size
 from yk8s_tui.widgets.symbols import State
@@ -110,6 +110,7 @@ CONTROL_PLANE = Page(
 )
 
 
+@per_revision
 def certificates(status: ClusterStatus) -> dict[Key, Certificate]:
     """(node, path and name) -> certificate, of all hosts."""
     return {(c.node, f"{c.path} {c.name}"): c for host in status.hosts.values() for c in host.certificates}

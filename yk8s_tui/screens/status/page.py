@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from yk8s_tui.status.model import ClusterStatus
 from yk8s_tui.widgets.symbols import State
 
 Key = Hashable
+Gathered = TypeVar("Gathered")
 
 
 class Row(NamedTuple):
@@ -50,3 +51,15 @@ class Page:
     """Everything that is known about a row, as plain lines."""
     empty: str
     """What an empty table means."""
+
+
+def per_revision(gather: Callable[[ClusterStatus], Gathered]) -> Callable[[ClusterStatus], Gathered]:
+    """Gather once for each revision of a status: rows and their order ask for it again and again."""
+    known: list[tuple[ClusterStatus, int, Gathered]] = []
+
+    def gathered(status: ClusterStatus) -> Gathered:
+        if not known or known[0][0] is not status or known[0][1] != status.revision:
+            known[:] = [(status, status.revision, gather(status))]
+        return known[0][2]
+
+    return gathered
