@@ -71,17 +71,34 @@ def command(pid):
     return read("/proc/%d/cmdline" % pid).replace(b"\0", b" ").decode("utf-8", "replace").strip()[:120]
 
 
+def send(pids, number):
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except OSError:
+            pass
+
+
+def freeze(left):
+    """Stops all of them, also those that appear meanwhile: a shell whose command ends first goes on to its next one."""
+    stopped = set()
+    while True:
+        left = {**alive(left), **find()}
+        if not set(left) - stopped:
+            return left
+        send(set(left) - stopped, signal.SIGSTOP)
+        stopped |= set(left)
+
+
 def main():
     ended = {}
     left = {}
     for number, seconds in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0)):
-        left = {**alive(left), **find()}
+        left = freeze(left)
         for pid in left:
             ended[pid] = ended.get(pid) or command(pid)
-            try:
-                os.kill(pid, number)
-            except OSError:
-                pass
+        send(left, number)
+        send(left, signal.SIGCONT)
         until = time.time() + seconds
         while alive(left) and time.time() < until:
             time.sleep(0.05)

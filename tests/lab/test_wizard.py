@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,9 +37,17 @@ def fill(terminal: Terminal, label: str, text: str, *, former: str = "") -> None
     """Replace the text of the focused field."""
     if former:
         terminal.keys(*["BSpace"] * len(former))
-        wait_until(lambda: value_of(terminal.screen, label) not in (former, None), 30, f"{label} is empty")
+        _wait_until(terminal, lambda screen: value_of(screen, label) not in (former, None), f"{label} is empty")
     terminal.type(text)
-    wait_until(lambda: value_of(terminal.screen, label) == text, 30, f"{label} is {text}")
+    _wait_until(terminal, lambda screen: value_of(screen, label) == text, f"{label} is {text}")
+
+
+def _wait_until(terminal: Terminal, condition: Callable[[str], bool], what: str) -> None:
+    """Wait for what a screen shows; the screen is told when it does not come."""
+    try:
+        wait_until(lambda: condition(terminal.screen), 30, what)
+    except AssertionError:
+        pytest.fail(f"did not come: {what}; the screen is\n{terminal.screen}")
 
 
 def test_from_the_first_page_to_a_finished_run(terminal: Terminal, tmp_path: Path, make_lab: MakeLab) -> None:

@@ -70,18 +70,31 @@ def end_all(
 ) -> list[Process]:
     """End every process that `find` finds; returns those that are still there after everything.
 
-    Each rung of `grace` is a signal and the seconds it may take. Processes that appear meanwhile are
-    caught by the next rung, which looks again.
+    Each rung of `grace` is a signal and the seconds it may take. All of them are stopped first, also those that
+    appear meanwhile: a shell whose command ended before itself would go on to its next one.
     """
     rungs = grace or ((signal.SIGTERM, 5.0), (signal.SIGKILL, 2.0))
     seen: dict[tuple[int, str], Process] = {}
     for number, seconds in rungs:
-        seen.update({(p.pid, p.started): p for p in find()})
-        for process in seen.values():
-            process.signal(number)
+        _freeze(find, seen)
+        for each in (number, signal.SIGCONT):
+            for process in seen.values():
+                process.signal(each)
         if not wait_gone(seen.values(), seconds):
             return []
     return [process for process in seen.values() if process.is_alive]
+
+
+def _freeze(find: Callable[[], Iterable[Process]], seen: dict[tuple[int, str], Process]) -> None:
+    """Stop everything in `seen` and everything that is found, until nothing new is found."""
+    stopped: set[tuple[int, str]] = set()
+    while True:
+        seen.update({(p.pid, p.started): p for p in find()})
+        if not seen.keys() - stopped:
+            return
+        for key in seen.keys() - stopped:
+            seen[key].signal(signal.SIGSTOP)
+        stopped.update(seen)
 
 
 def wait_gone(processes: Iterable[Process], seconds: float) -> list[Process]:
