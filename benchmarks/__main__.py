@@ -15,6 +15,7 @@ def main() -> int:
         return 2
     for name in names:
         print(f"── {name}", flush=True)
+        sys.argv[1:] = []
         importlib.import_module(f"benchmarks.{name}").main()
     return 0
 

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.reducer import write_journal  # noqa: E402
-from benchmarks.run_screen import Terminal, prepare  # noqa: E402
+from benchmarks.run_screen import prepare, screen_of  # noqa: E402
 from yk8s_tui.runs.replay import Replay  # noqa: E402
 
 TARGETS = {"seek_p95": 0.1, "memory": 300.0, "screen_memory": 300.0}
@@ -84,7 +84,7 @@ def on_screen(events: int, nodes: int, keys: int) -> dict[str, float]:
         directory, _names = prepare(Path(folder), nodes)
         write_journal(directory / "journal.jsonl", events, nodes)
         last = f"{events:,}"
-        terminal = Terminal(Path(folder), directory.name, 120, 40, replay_at=1)
+        terminal = screen_of(Path(folder), directory.name, replay_at=1)
         try:
             shown = terminal.wait_for(b"event", 60)
             read = terminal.wait_for(f" of {last} ".encode(), 600)

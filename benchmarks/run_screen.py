@@ -9,18 +9,11 @@ a million events. Targets: 15 %, 50 ms (p95), 300 MB.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import os
-import pty
-import select
-import signal
 import statistics
-import struct
-import subprocess
 import sys
 import tempfile
-import termios
 import threading
 import time
 from pathlib import Path
@@ -28,8 +21,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.terminal import Terminal  # noqa: E402
+
 TARGETS = {"cpu": 15.0, "key": 50.0, "memory": 300.0}
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def prepare(root: Path, nodes: int) -> tuple[Path, list[str]]:
@@ -101,85 +95,14 @@ class Writer:
             stop.wait(0.02)
 
 
-class Terminal:
-    """The screen in a process of its own, on a pty that is drained all the time."""
-
-    def __init__(self, root: Path, run: str, columns: int, rows: int, *, replay_at: int | None = None) -> None:
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        code = (
-            "import sys; from pathlib import Path; from yk8s_tui.app import Yk8sApp;"
-            "from yk8s_tui.screens.replay_feed import Start;"
-            f"Yk8sApp(Path({str(root)!r}), {run!r}, {f'Start(at={replay_at})' if replay_at else None}).run()"
-        )
-        environment = os.environ | {
-            "TERM": "xterm-256color",
-            "COLORTERM": "truecolor",
-            "PYTHONPATH": str(ROOT),
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env=environment,
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.received = 0
-        self.seen = bytearray()
-        self.lock = threading.Condition()
-        threading.Thread(target=self._drain, daemon=True).start()
-
-    def _drain(self) -> None:
-        while True:
-            try:
-                select.select([self.master], [], [])
-                data = os.read(self.master, 1 << 16)
-            except OSError:
-                return
-            with self.lock:
-                self.received += len(data)
-                self.seen += data
-                del self.seen[:-200_000]
-                self.lock.notify_all()
-
-    def wait_for(self, text: bytes, seconds: float) -> float:
-        """Seconds until the text has been painted."""
-        begun = time.monotonic()
-        with self.lock:
-            while text not in self.seen:
-                left = seconds - (time.monotonic() - begun)
-                if left <= 0:
-                    raise TimeoutError(text.decode())
-                self.lock.wait(left)
-        return time.monotonic() - begun
-
-    def press(self, key: bytes, answer: bytes) -> float:
-        """Seconds from a key to the paint with the answer."""
-        with self.lock:
-            self.seen.clear()
-        os.write(self.master, key)
-        return self.wait_for(answer, 10)
-
-    def waited(self) -> float:
-        """Seconds that its main thread, and this benchmark, were ready to run but had no CPU."""
-        files = (f"/proc/{self.process.pid}/schedstat", "/proc/thread-self/schedstat")
-        return sum(int(Path(file).read_text().split()[1]) for file in files) / 1e9
-
-    def cpu(self) -> float:
-        """Seconds of CPU so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
-
-    def memory(self) -> float:
-        """Highest resident memory so far, MB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
-    def close(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(10)
+def screen_of(root: Path, run: str, *, replay_at: int | None = None) -> Terminal:
+    """The screen of a run, or its replay from an event on."""
+    code = (
+        "import sys; from pathlib import Path; from yk8s_tui.app import Yk8sApp;"
+        "from yk8s_tui.screens.replay_feed import Start;"
+        f"Yk8sApp(Path({str(root)!r}), {run!r}, {f'Start(at={replay_at})' if replay_at else None}).run()"
+    )
+    return Terminal([sys.executable, "-c", code], columns=120, rows=40)
 
 
 def keys(terminal: Terminal, count: int) -> tuple[list[float], list[float]]:
@@ -212,7 +135,7 @@ def under_load(nodes: int, rate: int, seconds: float) -> tuple[float, float, flo
         from yk8s_tui.runs.alive import hold
 
         engine = hold(directory)
-        terminal = Terminal(Path(place), directory.name, 120, 40)
+        terminal = screen_of(Path(place), directory.name)
         try:
             terminal.wait_for(b"w0000", 30)
             stop = threading.Event()
@@ -241,7 +164,7 @@ def with_history(nodes: int, events: int) -> tuple[float, float]:
         writer = Writer(directory, names)
         writer.begin()
         writer.history(events)
-        terminal = Terminal(Path(place), directory.name, 120, 40)
+        terminal = screen_of(Path(place), directory.name)
         try:
             shown = terminal.wait_for(b"w0000", 180)
             threading.Event().wait(2)

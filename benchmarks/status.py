@@ -5,17 +5,18 @@ Needs a Kubernetes bundle. `NODES`, `PODS`, `ROUNDS` and `SECONDS` change its si
 
 from __future__ import annotations
 
-import json
 import os
+import shutil
 import statistics
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+from benchmarks.terminal import Terminal
 from tests import objects
 from tests.apiserver import LOOPBACK, RealApi, lacking
 
@@ -25,9 +26,21 @@ ROUNDS = int(os.environ.get("ROUNDS", "3"))
 SECONDS = float(os.environ.get("SECONDS", "20"))
 RATE = 100
 """Changes a second."""
-PROBES = 2
-"""Of them, changes whose delay is measured, a second."""
+PROBES = 40
+"""Further changes, one after the other, each of which is waited for on the screen."""
 WRITERS = 8
+CONFIG = """schema_version = 1
+[cluster]
+name = "bench"
+harbour = "baremetal"
+[[harbour.baremetal.nodes]]
+name = "cp1"
+address = "{address}"
+ssh_port = 1
+roles = ["frontend", "control-plane"]
+[kubernetes]
+api_port = {port}
+"""
 PODS_PATH = "/api/v1/namespaces/default/pods"
 
 
@@ -57,30 +70,28 @@ def fill(api: RealApi) -> None:
     all_at_once(make_pod, range(PODS))
 
 
-class Viewer:
-    """The measured process."""
+def repository(api: RealApi) -> Path:
+    """A cluster repository whose API is this one. Its only host has no SSH: the status goes on without it."""
+    root = api.folder / "cluster"
+    for folder in ("config", "secrets"):
+        (root / folder).mkdir(parents=True)
+    (root / "config" / "config.toml").write_text(CONFIG.format(address=LOOPBACK, port=api.port))
+    shutil.copy(api.kubeconfig, root / "secrets" / "kubeconfig")
+    return root
 
-    def __init__(self, api: RealApi) -> None:
-        arguments = [LOOPBACK, str(api.port), str(api.kubeconfig), str(time.time())]
-        command = [sys.executable, "-m", "benchmarks.status_viewer", *arguments]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.first = self._read()
 
-    def ask(self) -> dict[str, Any]:
-        assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return self._read()
+class View:
+    """The status view in a terminal, from the command on."""
 
-    def end(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait(10)
+    def __init__(self, root: Path) -> None:
+        self.began = time.monotonic()
+        command = [sys.executable, "-m", "yk8s_tui", "--cluster", str(root), "status"]
+        self.terminal = Terminal(command, columns=160, rows=50)
 
-    def _read(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        found: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return found
+    def painted(self, text: str, seconds: float = 120) -> float:
+        """Seconds from the command until the text is on the screen."""
+        self.terminal.wait_for(text.encode(), seconds)
+        return time.monotonic() - self.began
 
 
 def timed_kubectl(api: RealApi, *arguments: str) -> float:
@@ -90,10 +101,9 @@ def timed_kubectl(api: RealApi, *arguments: str) -> float:
     return time.monotonic() - began
 
 
-def change(api: RealApi, seconds: float) -> float:
-    """Change pods and nodes at an even rate; returns how many changes a second came about."""
+def change(api: RealApi, ended: threading.Event) -> float:
+    """Change pods and nodes at an even rate until `ended`; returns how many changes a second came about."""
     began = time.monotonic()
-    ended = threading.Event()
     counts = [0] * WRITERS
 
     def write(writer: int) -> None:
@@ -108,19 +118,13 @@ def change(api: RealApi, seconds: float) -> float:
     threads = [threading.Thread(target=write, args=(n,), daemon=True) for n in range(WRITERS)]
     for thread in threads:
         thread.start()
-    time.sleep(seconds)
-    ended.set()
     for thread in threads:
         thread.join()
     return sum(counts) / (time.monotonic() - began)
 
 
 def one_change(api: RealApi, number: int) -> None:
-    if number % (RATE // PROBES) == 0:
-        conditions = objects.node("x", ready="False")["status"]["conditions"]
-        conditions[-1]["message"] = str(time.time())
-        api.send("PATCH", f"/api/v1/nodes/{node_name(0)}/status", {"status": {"conditions": conditions}})
-    elif number % 10 == 0:
+    if number % 10 == 0:
         body = {"metadata": {"labels": {"changed": str(number)}}}
         api.send("PATCH", f"/api/v1/nodes/{node_name(1 + number % (NODES - 1))}", body)
     else:
@@ -128,45 +132,54 @@ def one_change(api: RealApi, number: int) -> None:
         api.send("PATCH", f"{PODS_PATH}/{pod_name(number * 7 % PODS)}/status", crash)
 
 
-def first_paint(api: RealApi) -> None:
+def probe(api: RealApi, view: View, number: int) -> float:
+    """Give one node a condition, and wait for its name on the screen; seconds from the request on."""
+    name = f"Probe{number:04d}"
+    conditions = [*objects.node("x")["status"]["conditions"], {"type": name, "status": "True"}]
+    began = time.monotonic()
+    api.send("PATCH", f"/api/v1/nodes/{node_name(0)}/status", {"status": {"conditions": conditions}})
+    view.terminal.wait_for(name.encode(), 30)
+    return time.monotonic() - began
+
+
+def first_paint(api: RealApi, root: Path) -> None:
     timed_kubectl(api, "get", "nodes")
-    nodes: list[float] = []
-    both: list[float] = []
-    ours: list[dict[str, Any]] = []
+    seen: dict[str, list[float]] = {"nodes": [], "both": [], "first": [], "all": []}
     for turn in range(1, ROUNDS + 1):
-        nodes.append(timed_kubectl(api, "get", "nodes"))
-        viewer = Viewer(api)
-        ours.append(viewer.first)
-        viewer.end()
-        both.append(timed_kubectl(api, "get", "nodes,pods", "-A"))
-        print(f"   round {turn}: kubectl get nodes {nodes[-1]:.2f} s, nodes,pods -A {both[-1]:.2f} s; ours {ours[-1]}")
-
-    def median(key: str) -> float:
-        return statistics.median(found[key] for found in ours)
-
-    kubectl, kubectl_both = statistics.median(nodes), statistics.median(both)
-    print(f"first nodes / kubectl get nodes            {median('first_nodes') / kubectl:.2f}   (target 1)")
-    started = statistics.median(found["first_nodes"] - found["imported"] for found in ours)
-    print(f"the same, Python's start not counted       {started / kubectl:.2f}")
-    print(f"all nodes / kubectl get nodes              {median('all_nodes') / kubectl:.2f}")
-    print(f"everything / kubectl get nodes,pods -A     {median('complete') / kubectl_both:.2f}")
-    print(f"memory after the first lists               {median('memory_mb'):.0f} MB, peak {median('peak_mb'):.0f} MB")
+        seen["nodes"].append(timed_kubectl(api, "get", "nodes"))
+        view = View(root)
+        seen["first"].append(view.painted("Ready"))
+        seen["all"].append(view.painted(f"({PODS // 100})"))
+        view.terminal.close()
+        seen["both"].append(timed_kubectl(api, "get", "nodes,pods", "-A"))
+        print(f"   round {turn}: " + ", ".join(f"{name} {times[-1]:.2f} s" for name, times in seen.items()))
+    nodes, both, first, whole = (statistics.median(times) for times in seen.values())
+    print(f"first nodes painted / kubectl get nodes,pods -A  {first / both:.2f}   (target 1)")
+    print(f"everything painted / kubectl get nodes,pods -A   {whole / both:.2f}")
+    print(f"first nodes painted / kubectl get nodes          {first / nodes:.2f}")
 
 
-def changes(api: RealApi) -> None:
-    viewer = Viewer(api)
+def changes(api: RealApi, root: Path) -> None:
+    view = View(root)
+    view.painted(f"({PODS // 100})")
+    time.sleep(3)
+    ended = threading.Event()
+    rates: list[float] = []
+    writing = threading.Thread(target=lambda: rates.append(change(api, ended)))
+    writing.start()
     time.sleep(2)
-    before = viewer.ask()
-    rate = change(api, SECONDS)
-    after = viewer.ask()
-    viewer.end()
-    delays, drains = sorted(after["delays"]), sorted(after["drains"])
-    cpu = (after["cpu"] - before["cpu"]) / SECONDS
-    print(f"CPU at {rate:.0f} changes/s                        {cpu:.1%} of a core   (target 15 %)")
-    print(f"a change is seen after                     {statistics.median(delays):.2f} s   (target 0.5 s)")
-    print(f"   at most, of {len(delays)} changes                {delays[-1]:.2f} s")
-    print(f"longest of {len(drains)} drains                   {drains[-1] * 1000:.0f} ms")
-    print(f"memory                                     {after['peak_mb']:.0f} MB at most   (target 400 MB)")
+    cpu, began = view.terminal.cpu(), time.monotonic()
+    time.sleep(SECONDS)
+    share = (view.terminal.cpu() - cpu) / (time.monotonic() - began)
+    delays = sorted(probe(api, view, number) for number in range(PROBES))
+    ended.set()
+    writing.join()
+    memory = view.terminal.memory()
+    view.terminal.close()
+    print(f"CPU at {rates[0]:.0f} changes/s                             {share:.1%} of a core   (target 15 %)")
+    print(f"a change is on the screen after                  {statistics.median(delays):.2f} s   (target 0.5 s)")
+    print(f"   at most, of {len(delays)}                               {delays[-1]:.2f} s")
+    print(f"memory                                           {memory:.0f} MB at most   (target 400 MB)")
 
 
 def main() -> None:
@@ -179,8 +192,9 @@ def main() -> None:
         print(
             f"   Kubernetes {api.programs.version}, {NODES} nodes and {PODS} pods in {time.monotonic() - began:.0f} s"
         )
-        first_paint(api)
-        changes(api)
+        root = repository(api)
+        first_paint(api, root)
+        changes(api, root)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.lab import claims
 from tests.lab.clusters import KUBECTL, report
 from tests.lab.conftest import LabCluster, wait_until
 from tests.lab.frontends import holders
+from tests.lab.terminal import Terminal
 from yk8s_tui.backends import lab_cgroups, lab_system
 from yk8s_tui.operations.status import StatusWatch
 from yk8s_tui.status.client import USER_AGENT
@@ -34,9 +37,12 @@ def patience(seconds: float) -> float:
 
 
 class Shown:
-    """The status of a cluster as the view has it, with everything it asked for."""
+    """The status of a cluster as the view has it, with everything it asked for; and the view in a real terminal."""
 
     def __init__(self, cluster: LabCluster) -> None:
+        self.terminal = Terminal(
+            f"{sys.executable} -m yk8s_tui --cluster {cluster.root}", columns=160, lines=50, environment={}
+        )
         self.requests: list[str] = []
         self.commands: list[tuple[str, str]] = []
         self.watch = StatusWatch(
@@ -54,16 +60,31 @@ class Shown:
         """Whether something of this kind is found."""
         return any(key.startswith(prefix) for key in self.found())
 
+    def open_view(self) -> None:
+        """From the first page to the status, as the operator goes there."""
+        self.terminal.wait_for("Enter opens a cluster")
+        self.terminal.keys("s")
+        self.terminal.wait_for("· live", seconds=patience(60))
+
     def appears(self, prefix: str, seconds: float = SHOWN) -> Finding:
-        """Wait for a finding, and keep how long it took."""
+        """Wait for a finding, here and on the screen, and keep how long it took."""
         began = time.monotonic()
         wait_until(lambda: self.has(prefix), patience(seconds), f"{prefix} is shown")
-        report("status shows", {"finding": prefix, "seconds": round(time.monotonic() - began, 2)})
-        return next(f for key, f in self.found().items() if key.startswith(prefix))
+        known = time.monotonic() - began
+        found = next(f for key, f in self.found().items() if key.startswith(prefix))
+        self.terminal.wait_for(_beginning(found), seconds=patience(seconds))
+        times = {"seconds": round(known, 2), "on screen": round(time.monotonic() - began, 2)}
+        report("status shows", {"finding": prefix, **times})
+        return found
 
     def goes(self, *prefixes: str) -> None:
         """Wait until nothing of this kind is found any more."""
         wait_until(lambda: not any(self.has(p) for p in prefixes), patience(OVER), f"{prefixes} are over")
+
+
+def _beginning(finding: Finding) -> str:
+    """What of a finding's line does not change with the seconds."""
+    return f"{finding.subject} {' '.join(finding.text.split()[:2])}"
 
 
 @contextmanager
@@ -72,11 +93,13 @@ def shown(cluster: LabCluster) -> Iterator[Shown]:
     made = Shown(cluster)
     made.watch.start()
     try:
+        made.open_view()
         assert made.watch.await_first(patience(30))
         wait_until(lambda: not made.found(), patience(60), "all is well")
         yield made
     finally:
         made.watch.stop()
+        made.terminal.close()
 
 
 def a_frozen_worker(cluster: LabCluster, status: Shown) -> None:
@@ -161,11 +184,24 @@ def edited_firewall_rules(cluster: LabCluster, status: Shown) -> None:
     status.goes("firewall.")
 
 
+def another_version_of_a_package(cluster: LabCluster, status: Shown) -> None:
+    cluster.exec("w1", f"{claims.INSTALL}; {claims.claim(**claims.WATCHED)}")
+    cluster.exec("w1", claims.ANOTHER_VERSION)
+    assert "1.1 instead of 1.0" in status.appears(f"drift:w1:{claims.STEP}").text
+    cluster.exec("w1", claims.FIRST_VERSION)
+    status.goes("drift:w1")
+    cluster.exec("w1", "apt-mark unhold watched")
+    assert "no longer on hold" in status.appears(f"drift:w1:{claims.STEP}").text
+    cluster.exec("w1", claims.REMOVE)
+    status.goes("drift:w1")
+
+
 ALL = (
     a_frozen_worker,
     a_crashing_pod,
     a_certificate_that_ends_soon,
     edited_firewall_rules,
+    another_version_of_a_package,
     no_haproxy_where_the_vip_is,
     an_api_that_cannot_be_reached,
     a_stopped_etcd_member,

@@ -11,10 +11,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.lab import claims
 from tests.lab.conftest import LabCluster, MakeLab, needs_mirror, wait_until
 from tests.lab.frontends import holders, trampoline
 from tests.lab.watching import on, watching
@@ -24,7 +24,6 @@ from yk8s_tui.status.host_watch import SCRIPT
 
 pytestmark = pytest.mark.lab
 
-STEP, RECEIPT = "trampoline.watched", "/var/lib/yk8s/receipts/trampoline.watched.json"
 OURS = "import sys; exec(sys.stdin"
 
 
@@ -37,13 +36,6 @@ def scripts(cluster: LabCluster, node: str) -> int:
     """How many of our scripts run on a host."""
     listed = cluster.exec(node, "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '", check=False).stdout
     return listed.count(f"python3 -c {OURS}")
-
-
-async def claim(cluster: LabCluster, node: str, **claims: Any) -> None:
-    receipt = {
-        "format": 1, "step": STEP, "digest": "d", "run": "r", "state": "done", "time": 1764000000.0, "claims": claims,
-    }  # fmt: skip
-    await on(cluster, node, f"cat > {RECEIPT} <<'E'\n{json.dumps(receipt)}\nE")
 
 
 async def test_a_healthy_trampoline(cluster: LabCluster) -> None:
@@ -104,14 +96,8 @@ async def test_an_edited_firewall_rule(cluster: LabCluster) -> None:
 
 
 async def test_a_package_that_lost_its_hold_or_has_another_version(cluster: LabCluster) -> None:
-    build = (
-        "set -e; for v in 1.0 1.1; do d=/root/watched-$v; mkdir -p $d/DEBIAN; "
-        "printf 'Package: watched\\nVersion: %s\\nArchitecture: all\\nMaintainer: t <t@t>\\nDescription: t\\n' $v "
-        "> $d/DEBIAN/control; dpkg-deb --build $d >/dev/null; done; "
-        "dpkg -i /root/watched-1.0.deb; apt-mark hold watched"
-    )
-    await on(cluster, "fe2", build)
-    await claim(cluster, "fe2", packages={"watched": "1.0"}, holds={"watched": ""})
+    await on(cluster, "fe2", claims.INSTALL)
+    await on(cluster, "fe2", claims.claim(**claims.WATCHED))
     try:
         async with watching(cluster, "fe2") as seen:
 
@@ -121,24 +107,25 @@ async def test_a_package_that_lost_its_hold_or_has_another_version(cluster: LabC
             assert texts() == []
             await on(cluster, "fe2", "apt-mark unhold watched")
             await seen.until(lambda: texts() == ["package watched is no longer on hold"], "the hold is gone")
-            await on(cluster, "fe2", "dpkg -i /root/watched-1.1.deb; apt-mark hold watched")
+            await on(cluster, "fe2", claims.ANOTHER_VERSION)
             await seen.until(lambda: texts() == ["package watched is 1.1 instead of 1.0"], "the version changed")
-            assert f"drift:fe2:{STEP}" in seen.found()
+            assert f"drift:fe2:{claims.STEP}" in seen.found()
     finally:
-        await on(cluster, "fe2", f"rm -f {RECEIPT}; dpkg --force-all --purge watched; rm -rf /root/watched-*")
+        await on(cluster, "fe2", claims.REMOVE)
 
 
 async def test_a_file_a_sysctl_and_a_unit_that_are_not_as_claimed(cluster: LabCluster) -> None:
     mode = await on(cluster, "fe2", "echo one > /etc/watched; chmod 644 /etc/watched; sha256sum /etc/watched")
-    await claim(
-        cluster, "fe2", files={"/etc/watched": {"sha256": mode.split()[0], "mode": "0644"}},
+    wanted = claims.claim(
+        files={"/etc/watched": {"sha256": mode.split()[0], "mode": "0644"}},
         sysctls={"net.ipv4.conf.all.arp_announce": "0"}, units={"chrony.service": "active"},
     )  # fmt: skip
+    await on(cluster, "fe2", wanted)
     try:
         async with watching(cluster, "fe2") as seen:
 
             def texts() -> list[str]:
-                return [drift.text for drift in seen.status.hosts["fe2"].drift if drift.step == STEP]
+                return [drift.text for drift in seen.status.hosts["fe2"].drift if drift.step == claims.STEP]
 
             assert texts() == []
             announce = "/proc/sys/net/ipv4/conf/all/arp_announce"
@@ -152,7 +139,7 @@ async def test_a_file_a_sysctl_and_a_unit_that_are_not_as_claimed(cluster: LabCl
                 await on(cluster, "fe2", back)
                 await seen.until(lambda: texts() == [], "it is well again")
     finally:
-        await on(cluster, "fe2", f"rm -f {RECEIPT} /etc/watched; systemctl start chrony")
+        await on(cluster, "fe2", f"rm -f {claims.RECEIPT} /etc/watched; systemctl start chrony")
 
 
 async def test_a_frozen_host_is_noticed_and_found_again(cluster: LabCluster) -> None:

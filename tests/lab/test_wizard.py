@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -80,6 +81,8 @@ def test_from_the_first_page_to_a_finished_run(terminal: Terminal, tmp_path: Pat
             text=True,
         )
         assert ("done" if available() else "partial") in runs.stdout
+        (about,) = (repository.root / "runs").glob("*/run.json")
+        assert json.loads(about.read_text())["asked"] == {"layers": [], "limit": [], "full": False}
     finally:
         subprocess.run(
             [sys.executable, "-m", "yk8s_tui", "--cluster", str(repository.root), "destroy", "--confirm", "first"],

@@ -79,8 +79,10 @@ def apply_repository(repository: Repository, args: argparse.Namespace) -> int:
         if not args.yes and not args.check:
             _ask("Apply this plan? [y/N] ")
         used = asyncio.run(_preflight(repository, plan, waivers, args))
-    asked = {"layers": list(args.layer or ()), "limit": list(args.limit or ()), "full": bool(args.full)}
-    run_id = operation.start(repository, plan, by=operator(), consents=(*granted, *consents), waivers=used, asked=asked)
+    run_id = operation.start(
+        repository, plan, by=operator(), consents=(*granted, *consents), waivers=used,
+        layers=args.layer or (), limit=args.limit or (), full=args.full,
+    )  # fmt: skip
     return _result(repository, run_id, args)
 
 

@@ -354,7 +354,10 @@ looks again) or waived with a reason, which is recorded.
     def _start_run(self, plan: Plan, confirmed: str | None, waivers: dict[str, str]) -> None:
         try:
             w.refuse_moved(self.root, plan, layers=self.only_layers, limit=self.limit, full=self.full)
-            run = w.start_run(self.root, plan, confirmed=confirmed, waivers=waivers, granted=self.granted)
+            run = w.start_run(
+                self.root, plan, confirmed=confirmed, waivers=waivers, granted=self.granted,
+                layers=self.only_layers, limit=self.limit, full=self.full,
+            )  # fmt: skip
             self.post_message(self.Started(run))
         except w.MovedError as error:
             self.post_message(self.News(w.Moved(error)))

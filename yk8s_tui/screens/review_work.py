@@ -227,8 +227,13 @@ def start_run(
     confirmed: str | None,
     waivers: Mapping[str, str],
     granted: tuple[tuple[str, str], ...] = (),
+    layers: tuple[str, ...] = (),
+    limit: tuple[str, ...] = (),
+    full: bool = False,
 ) -> str:
     """Start the run of a plan; returns its id. `granted` are the consents given for machines before.
+
+    `layers`, `limit` and `full` are what the plan was made for.
 
     Raises `ConsentError`, `LockedError`, `Yk8sError`."""
     import getpass
@@ -238,4 +243,6 @@ def start_run(
 
     consents = (*granted, *apply.require_consents(plan, confirmed))
     by = f"{getpass.getuser()}@{socket.gethostname()}"
-    return apply.start(Repository(root), plan, by=by, consents=consents, waivers=waivers)
+    return apply.start(
+        Repository(root), plan, by=by, consents=consents, waivers=waivers, layers=layers, limit=limit, full=full
+    )

@@ -32,8 +32,8 @@ TICK_SECONDS = 0.2
 """How often the screen takes over what has changed."""
 FULL_TICKS = 5
 """Ages grow without any change: everything is painted every so many ticks."""
-JUDGE_PAUSE = 20.0
-"""Pause between two judgements, in times of what one takes: at most 5 % of a core."""
+PAUSE = 20.0
+"""Pause between two judgements (or two orders of the rows), in times of what one takes: at most 5 % of a core."""
 FINDING_ROWS = 5
 """Findings shown above the table in a low terminal; twice as many in a high one."""
 
@@ -98,6 +98,7 @@ back by itself.
         self._column = -1
         self._reverse = False
         self._words = ""
+        self._keys: list[Hashable] = []
         self._ticks = 0
 
     @property
@@ -188,7 +189,7 @@ back by itself.
             return
         began = time.monotonic()
         self.found = findings(self.status, now)
-        self._judge_again = time.monotonic() + JUDGE_PAUSE * (time.monotonic() - began)
+        self._judge_again = time.monotonic() + PAUSE * (time.monotonic() - began)
 
     _judge_again = 0.0
 
@@ -202,13 +203,12 @@ back by itself.
 
     def _paint_table(self, now: float) -> None:
         page, status = self.page, self.status
-        keys = sorted(page.keys(status), key=lambda key: page.rank(status, key))
-        if self._column >= 0 and (order := page.columns[self._column].order) is not None:
-            keys.sort(key=lambda key: order(status, key))
-        if self._reverse:
-            keys.reverse()
-        if self._words:
-            keys = [key for key in keys if self._matches(key, now)]
+        asked = (page.id, self._column, self._reverse, self._words)
+        if asked != self._asked or time.monotonic() >= self._order_again:
+            began = time.monotonic()
+            self._asked, self._keys = asked, self._ordered(now)
+            self._order_again = time.monotonic() + PAUSE * (time.monotonic() - began)
+        keys = self._keys
 
         def compute(key: Hashable) -> Cells:
             row = page.row(status, key, now)
@@ -217,6 +217,19 @@ back by itself.
         headings = [Heading(self._title(n), c.width, c.right, c.flexible) for n, c in enumerate(page.columns)]
         empty = "no row has these words" if self._words else page.empty
         self.query_one(TableView).show(headings, keys, compute, empty)
+
+    _asked: tuple[object, ...] = ()
+    _order_again = 0.0
+
+    def _ordered(self, now: float) -> list[Hashable]:
+        """The rows that are wanted, in the order that is wanted; in a large cluster that takes time, too."""
+        page, status = self.page, self.status
+        keys = sorted(page.keys(status), key=lambda key: page.rank(status, key))
+        if self._column >= 0 and (order := page.columns[self._column].order) is not None:
+            keys.sort(key=lambda key: order(status, key))
+        if self._reverse:
+            keys.reverse()
+        return [key for key in keys if self._matches(key, now)] if self._words else keys
 
     def _title(self, number: int) -> str:
         title = self.page.columns[number].title
