@@ -88,6 +88,12 @@ class View:
         command = [sys.executable, "-m", "yk8s_tui", "--cluster", str(root), "status"]
         self.terminal = Terminal(command, columns=160, rows=50)
 
+    def __enter__(self) -> View:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.terminal.close()
+
     def painted(self, text: str, seconds: float = 120) -> float:
         """Seconds from the command until the text is on the screen."""
         self.terminal.wait_for(text.encode(), seconds)
@@ -133,12 +139,12 @@ def one_change(api: RealApi, number: int) -> None:
 
 
 def probe(api: RealApi, view: View, number: int) -> float:
-    """Give one node a condition, and wait for its name on the screen; seconds from the request on."""
-    name = f"Probe{number:04d}"
-    conditions = [*objects.node("x")["status"]["conditions"], {"type": name, "status": "True"}]
+    """Give one node another version, and wait for it on the screen; seconds from the request on."""
+    version = f"1.{100 + number}.0"
     began = time.monotonic()
-    api.send("PATCH", f"/api/v1/nodes/{node_name(0)}/status", {"status": {"conditions": conditions}})
-    view.terminal.wait_for(name.encode(), 30)
+    body = {"status": {"nodeInfo": {"kubeletVersion": f"v{version}"}}}
+    api.send("PATCH", f"/api/v1/nodes/{node_name(0)}/status", body)
+    view.terminal.wait_for(version.encode(), 30)
     return time.monotonic() - began
 
 
@@ -147,10 +153,9 @@ def first_paint(api: RealApi, root: Path) -> None:
     seen: dict[str, list[float]] = {"nodes": [], "both": [], "first": [], "all": []}
     for turn in range(1, ROUNDS + 1):
         seen["nodes"].append(timed_kubectl(api, "get", "nodes"))
-        view = View(root)
-        seen["first"].append(view.painted("Ready"))
-        seen["all"].append(view.painted(f"({PODS // 100})"))
-        view.terminal.close()
+        with View(root) as view:
+            seen["first"].append(view.painted("Ready"))
+            seen["all"].append(view.painted(f"({PODS // 100})"))
         seen["both"].append(timed_kubectl(api, "get", "nodes,pods", "-A"))
         print(f"   round {turn}: " + ", ".join(f"{name} {times[-1]:.2f} s" for name, times in seen.items()))
     nodes, both, first, whole = (statistics.median(times) for times in seen.values())
@@ -160,22 +165,23 @@ def first_paint(api: RealApi, root: Path) -> None:
 
 
 def changes(api: RealApi, root: Path) -> None:
-    view = View(root)
-    view.painted(f"({PODS // 100})")
-    time.sleep(3)
     ended = threading.Event()
     rates: list[float] = []
     writing = threading.Thread(target=lambda: rates.append(change(api, ended)))
-    writing.start()
-    time.sleep(2)
-    cpu, began = view.terminal.cpu(), time.monotonic()
-    time.sleep(SECONDS)
-    share = (view.terminal.cpu() - cpu) / (time.monotonic() - began)
-    delays = sorted(probe(api, view, number) for number in range(PROBES))
-    ended.set()
-    writing.join()
-    memory = view.terminal.memory()
-    view.terminal.close()
+    with View(root) as view:
+        view.painted(f"({PODS // 100})")
+        time.sleep(3)
+        writing.start()
+        try:
+            time.sleep(2)
+            cpu, began = view.terminal.cpu(), time.monotonic()
+            time.sleep(SECONDS)
+            share = (view.terminal.cpu() - cpu) / (time.monotonic() - began)
+            delays = sorted(probe(api, view, number) for number in range(PROBES))
+        finally:
+            ended.set()
+            writing.join()
+        memory = view.terminal.memory()
     print(f"CPU at {rates[0]:.0f} changes/s                             {share:.1%} of a core   (target 15 %)")
     print(f"a change is on the screen after                  {statistics.median(delays):.2f} s   (target 0.5 s)")
     print(f"   at most, of {len(delays)}                               {delays[-1]:.2f} s")

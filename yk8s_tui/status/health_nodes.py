@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from yk8s_tui.status.health_words import is_live, is_lost, lasting, listed, source_state
 from yk8s_tui.status.model import ClusterStatus, Finding, Node
@@ -92,6 +93,7 @@ def skew(status: ClusterStatus, now: float) -> Iterator[Finding]:
         yield Finding("warning" if allowed else "failed", subject, text, 0, look, f"node.skew:{version}")
 
 
+@lru_cache(64)
 def _parts(version: str) -> tuple[int, ...]:
     words = version.removeprefix("v").partition("-")[0].split(".")
     return tuple(int(word) for word in words) if len(words) == 3 and all(w.isdigit() for w in words) else ()

@@ -10,7 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -69,12 +69,16 @@ class TableView(ScrollView, can_focus=True):
         """What is said when there are no rows."""
         self.cursor = 0
         self._key: Hashable = None
+        self._shown: dict[int, Cells] = {}
+        """The rows on screen as they were computed last, by place."""
         self._styles: dict[str, Style] = {}
 
     def show(
         self, headings: Sequence[Heading], keys: Sequence[Hashable], compute: Callable[[Hashable], Cells], empty: str
     ) -> None:
         """Take rows as they are now; `compute` is called for those on screen."""
+        same = (headings, empty, len(keys)) == (self.headings, self.empty, len(self.keys))
+        before = (self.cursor, self._shown)
         self.headings, self.keys, self.compute, self.empty = headings, keys, compute, empty
         if self._key is not None and not (self.cursor < len(keys) and keys[self.cursor] == self._key):
             self.cursor = keys.index(self._key) if self._key in keys else min(self.cursor, max(0, len(keys) - 1))
@@ -82,7 +86,22 @@ class TableView(ScrollView, can_focus=True):
         wanted = Size(self.size.width, len(keys) + 1)
         if wanted != self.virtual_size:
             self.virtual_size = wanted
-        self.refresh()
+        self._shown = {place: compute(keys[place]) for place in self._visible() if place < len(keys)}
+        if not same or before[0] != self.cursor or before[1].keys() != self._shown.keys():
+            self.refresh()
+            return
+        changed = [place for place, cells in self._shown.items() if cells != before[1][place]]
+        if changed:
+            self.refresh(*(self._line(place) for place in changed))
+
+    def _visible(self) -> range:
+        """Places of the rows on screen."""
+        top = self.scroll_offset.y
+        return range(top, top + max(0, self.size.height - 1))
+
+    def _line(self, place: int) -> Region:
+        """Where a row is painted."""
+        return Region(0, place - self.scroll_offset.y + 1, self.size.width, 1)
 
     def reset(self) -> None:
         """Other rows altogether: the cursor goes to the first."""
@@ -161,7 +180,7 @@ class TableView(ScrollView, can_focus=True):
                     width, self._style("")
                 )
             return Strip.blank(width, self._style(""))
-        row = self.compute(self.keys[place])
+        row = self._shown.get(place) or self.compute(self.keys[place])
         under = place == self.cursor and self.has_focus
         text = self._style("cursor" if under else row.state if row.state in ("failed", "warning") else "text")
         mark = self._style("cursor" if under else row.state)

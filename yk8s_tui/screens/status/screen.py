@@ -98,6 +98,7 @@ back by itself.
         self._column = -1
         self._reverse = False
         self._words = ""
+        self._said: dict[Static, Content] = {}
         self._keys: list[Hashable] = []
         self._ticks = 0
 
@@ -177,11 +178,17 @@ back by itself.
         width, rows = self.size.width, FINDING_ROWS if self.size.height < 32 else 2 * FINDING_ROWS
         worst = self.query_one("#findings", Static)
         worst.display = bool(self.found)
-        worst.update(summary.sentences(self.found, width, rows))
-        well = self.query_one("#well", Static)
-        well.update(summary.line(status, now))
-        self.query_one("#tabs", Static).update(self._tabs())
+        self._say(worst, summary.sentences(self.found, width, rows))
+        self._say(self.query_one("#well", Static), summary.line(status, now))
+        self._say(self.query_one("#tabs", Static), self._tabs())
         self._paint_table(now)
+
+    def _say(self, place: Static, text: Content) -> None:
+        """Paint a text that has changed; everything is laid out again only when it has more or fewer lines."""
+        before = self._said.get(place)
+        if before is None or (before.plain, before.spans) != (text.plain, text.spans):
+            self._said[place] = text
+            place.update(text, layout=before is None or before.plain.count("\n") != text.plain.count("\n"))
 
     def _judge(self, now: float) -> None:
         """Look for what is wrong; in a large cluster that takes time, and then it is done less often."""
