@@ -17,7 +17,7 @@ demo: setup
 	tools/demo
 
 test: setup
-	$(PYTHON) -m pytest $(ARGS)
+	tools/test $(ARGS)
 
 check: setup
 	$(VENV)/bin/ruff format --check .

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.lab.conftest import LabCluster
+from tests.lab.conftest import LabCluster, MakeLab
 from tests.lab.frontends import Availability, journal, vip
 from yk8s_tui import paths
 from yk8s_tui.backends.bundle import Bundle
 from yk8s_tui.models.kubernetes import Kubernetes
 
+SMALL = {"harbour.lab.workers": 1}
 KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 REPORT = "YK8S_TEST_REPORT"
 """Environment variable: a file that gets one line of JSON for each figure; without it none are kept."""
@@ -32,6 +33,17 @@ def needs_bundle() -> Bundle:
     if found is None:
         pytest.skip(f"missing: a Kubernetes bundle v{version} in $YK8S_BUNDLE_DIR or {paths.bundle_home()}")
     return found
+
+
+def small(make_lab: MakeLab) -> LabCluster:
+    """One frontend, one control plane and one worker with Kubernetes and a VPN; made once, shared by the tests."""
+    bundle = needs_bundle()
+    made = make_lab(SMALL)
+    if not list(made.root.glob("runs/*/journal.jsonl")):
+        made.repository.update({"kubernetes.version": bundle.version, "trampoline.wireguard.enabled": True})
+        assert made.cli("vpn", "add", "alice").returncode == 0
+        apply(made)
+    return made
 
 
 def apply(cluster: LabCluster, *arguments: str, exit_code: int = 0, **environment: str) -> list[dict[str, Any]]:

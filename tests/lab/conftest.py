@@ -34,7 +34,7 @@ from yk8s_tui.repository.repository import Repository
 
 RESERVED = Path(tempfile.gettempdir()) / "yk8s-tui-test-subnets"
 OWNER = "test-owner.json"
-LABS = pytest.StashKey["Labs"]()
+LABS = pytest.StashKey["MakeLab"]()
 
 
 def missing() -> str:
@@ -127,9 +127,6 @@ async def collect(events: AsyncIterator[HarbourEvent]) -> list[HarbourEvent]:
     return [event async for event in events]
 
 
-MakeLab = Callable[..., LabCluster]
-
-
 def reserve_subnet() -> tuple[str, IO[str]]:
     """A free 10.90.x.0/24 that no other test session has; it is ours as long as the file is open."""
     RESERVED.mkdir(exist_ok=True)
@@ -149,17 +146,21 @@ def reserve_subnet() -> tuple[str, IO[str]]:
     raise AssertionError("all of 10.90.0.0/16 is in use")
 
 
-class Labs:
-    """The labs of one test session."""
+class MakeLab:
+    """Makes the labs of one test session, and ends them."""
 
-    def __init__(self) -> None:
+    def __init__(self, sweep: Callable[[LabCluster], None]) -> None:
+        """`sweep` looks at a cluster before it is gone."""
+        self.sweep = sweep
         self.home = paths.state_home() / "test-labs"
         self.home.mkdir(parents=True, exist_ok=True)
         self.clusters: dict[str, LabCluster] = {}
         self.reserved: list[IO[str]] = []
         self.sweep_stale()
 
-    def make(self, settings: Mapping[str, Any] | None = None, *, fresh: bool = False, start: bool = True) -> LabCluster:
+    def __call__(
+        self, settings: Mapping[str, Any] | None = None, *, fresh: bool = False, start: bool = True
+    ) -> LabCluster:
         """A lab of this layout; the same one again for the same settings, unless a fresh one is asked for.
 
         Settings are dotted keys as in `config.toml`, for example `{"harbour.lab.workers": 1}`.
@@ -189,26 +190,41 @@ class Labs:
         return cluster
 
     def sweep_stale(self) -> None:
-        """Remove what a killed test session left."""
+        """Remove what a killed test session left; sessions side by side do so one after the other."""
+        RESERVED.mkdir(exist_ok=True)
+        with (RESERVED / "sweep").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._sweep_stale()
+
+    def _sweep_stale(self) -> None:
         for owner in self.home.glob(f"cluster-*/{OWNER}"):
             if not lab_system.Identity(**json.loads(owner.read_text())).alive:
                 root = owner.parent / "repository"
                 LabCluster(Repository(root), LabHarbour(root)).destroy()
                 shutil.rmtree(owner.parent)
 
-    def close(self, sweep: Callable[[LabCluster], None]) -> list[str]:
-        """Destroy all of them; returns what went wrong, after having tried every one."""
+    def retire(self, *retired: LabCluster) -> None:
+        """Destroy these; what goes wrong fails, after everything was tried.
+
+        For labs that nobody needs any more: a Kubernetes that idles slows every test after it.
+        """
         wrong = []
-        for cluster in self.clusters.values():
-            for work in (sweep, LabCluster.destroy, lambda made: shutil.rmtree(made.root.parent)):
+        for cluster in retired:
+            for work in (self.sweep, LabCluster.destroy, lambda made: shutil.rmtree(made.root.parent)):
                 try:
                     work(cluster)
                 except Exception as error:
                     wrong.append(f"{cluster.root}: {error}")
-        self.clusters.clear()
-        for handle in self.reserved:
-            handle.close()
-        return wrong
+        self.clusters = {key: cluster for key, cluster in self.clusters.items() if cluster not in retired}
+        assert not wrong, "\n".join(wrong)
+
+    def close(self) -> None:
+        """Destroy what is left."""
+        try:
+            self.retire(*self.clusters.values())
+        finally:
+            for handle in self.reserved:
+                handle.close()
 
 
 @pytest.fixture(scope="session")
@@ -226,10 +242,9 @@ def make_lab(request: pytest.FixtureRequest) -> Iterator[MakeLab]:
     if LABS not in stash:
         with pytest.MonkeyPatch.context() as patch:
             patch.delenv("XDG_STATE_HOME", raising=False)
-            stash[LABS] = Labs()
-    yield stash[LABS].make
-    wrong = stash[LABS].close(lambda made: sweep_cluster(request.config, made.root, made.logs()))
-    assert not wrong, "\n".join(wrong)
+            stash[LABS] = MakeLab(lambda made: sweep_cluster(request.config, made.root, made.logs()))
+    yield stash[LABS]
+    stash[LABS].close()
 
 
 def needs_mirror() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,13 @@ from yk8s_tui.backends.bundle import Bundle
 pytestmark = [pytest.mark.lab, pytest.mark.kubernetes]
 
 
-@pytest.fixture
-def cluster(make_lab: MakeLab) -> LabCluster:
+@pytest.fixture(scope="module")
+def cluster(make_lab: MakeLab) -> Iterator[LabCluster]:
     """One frontend, one control plane and two workers; bare at first, shared by the tests."""
     needs_bundle()
-    return make_lab({"harbour.lab.workers": 2})
+    made = make_lab({"harbour.lab.workers": 2}, fresh=True)
+    yield made
+    make_lab.retire(made)
 
 
 def test_without_a_bundle_all_that_needs_none_is_done(cluster: LabCluster, tmp_path: Path) -> None:

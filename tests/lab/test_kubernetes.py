@@ -8,21 +8,18 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
+from tests.lab.clusters import apply, results, small
 from tests.lab.conftest import LabCluster, MakeLab, wait_until
-from tests.lab.frontends import journal
 from tests.lab.test_vpn import Client
 from yk8s_tui.backends.bundle import Bundle
 from yk8s_tui.backends.lab_names import bridge_name
-from yk8s_tui.models.kubernetes import Kubernetes
 
 pytestmark = [pytest.mark.lab, pytest.mark.kubernetes]
 
-SMALL = {"harbour.lab.workers": 1}
 KUBECTL = "/usr/local/bin/kubectl --kubeconfig /etc/kubernetes/admin.conf"
 TEST_IMAGE = "registry.local/yk8s-test:1"
 PODS = """
@@ -50,16 +47,8 @@ spec: {selector: {app: probe}, ports: [{port: 80}]}
 
 @pytest.fixture
 def cluster(make_lab: MakeLab) -> LabCluster:
-    """One frontend, one control plane and one worker with Kubernetes; made once, shared by the tests."""
-    version = Kubernetes().version
-    if Bundle.find(version) is None:
-        pytest.skip(f"missing: a Kubernetes bundle v{version} in $YK8S_BUNDLE_DIR or the default cache folder")
-    made = make_lab(SMALL)
-    if not list(made.root.glob("runs/*/journal.jsonl")):
-        made.repository.update({"trampoline.wireguard.enabled": True})
-        assert made.cli("vpn", "add", "alice").returncode == 0
-        apply(made)
-    return made
+    """One node of each kind; `test_kubernetes_status.py` goes on with it."""
+    return small(make_lab)
 
 
 @pytest.fixture
@@ -80,19 +69,8 @@ def client(cluster: LabCluster, tmp_path: Path) -> Iterator[Client]:
         made.unplug()
 
 
-def apply(cluster: LabCluster, *arguments: str, **environment: str) -> list[dict[str, Any]]:
-    """Apply everything; the journal of the run."""
-    done = cluster.cli("apply", "--yes", *arguments, timeout=900, **environment)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
-    return journal(cluster)
-
-
 def kubectl(cluster: LabCluster, words: str) -> str:
     return cluster.exec("cp1", f"{KUBECTL} {words}").stdout
-
-
-def results(events: list[dict[str, Any]]) -> dict[str, str]:
-    return {e["step"]: e["result"] for e in events if e["type"] == "step_finished"}
 
 
 def test_every_step_succeeds_and_every_node_is_ready(cluster: LabCluster) -> None:

@@ -46,7 +46,7 @@ class Layout:
         needs_bundle()
         made = make_lab(cls.settings, fresh=True)
         yield made
-        made.destroy()
+        make_lab.retire(made)
 
     @pytest.fixture
     def cluster(self, lab: LabCluster) -> LabCluster:

@@ -35,7 +35,7 @@ def cluster(make_lab: MakeLab, tmp_path: Path) -> Iterator[LabCluster]:
             }
         )
         yield made
-    made.destroy()
+    make_lab.retire(made)
 
 
 def test_a_cluster_is_made_of_packages_and_pulled_images(cluster: LabCluster, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.clusters import apply, needs_bundle
+from tests.lab.clusters import small
 from tests.lab.conftest import LabCluster, MakeLab
 from tests.lab.watching import on, watching
 
@@ -25,19 +25,16 @@ c.request("GET", "/readyz"); exit(c.getresponse().status != 401)' 2>/dev/null"""
 
 @pytest.fixture(scope="module")
 def cluster(make_lab: MakeLab) -> Iterator[LabCluster]:
-    """One host that is frontend and control plane."""
-    bundle = needs_bundle()
-    made = make_lab({"harbour.lab.workers": 0, "harbour.lab.combined": True}, fresh=True)
-    made.repository.update({"kubernetes.version": bundle.version})
-    apply(made)
+    """The cluster of `test_kubernetes.py`; these tests are its last."""
+    made = small(make_lab)
     yield made
-    made.destroy()
+    make_lab.retire(made)
 
 
 async def test_a_healthy_control_plane(cluster: LabCluster) -> None:
     async with watching(cluster) as seen:
         status = seen.status
-        await seen.until(lambda: all(b.up for b in status.frontends["cp1"].backends), "HAProxy's servers are up", 10)
+        await seen.until(lambda: all(b.up for b in status.frontends["fe1"].backends), "HAProxy's servers are up", 10)
         server, member = status.api_servers["cp1"], status.etcd["cp1"]
         assert (server.ready, server.failing, server.error) == (True, (), "")
         assert 0 < server.seconds < 3
@@ -50,8 +47,8 @@ async def test_a_healthy_control_plane(cluster: LabCluster) -> None:
             "kubelet client", "admin.conf", "controller-manager.conf", "scheduler.conf",
         } <= set(certificates)  # fmt: skip
         assert {name for name, one in certificates.items() if one.authority} == {"ca", "front-proxy-ca", "etcd/ca"}
-        assert {unit: status.hosts["cp1"].units[unit] for unit in ("kubelet", "containerd", "haproxy")} == {
-            "kubelet": "active", "containerd": "active", "haproxy": "active",
+        assert {unit: status.hosts["cp1"].units[unit] for unit in ("kubelet", "containerd")} == {
+            "kubelet": "active", "containerd": "active",
         }  # fmt: skip
         assert status.hosts["cp1"].drift == ()
         assert seen.found() == {}
@@ -70,7 +67,7 @@ async def test_etcd_goes_down_and_comes_back(cluster: LabCluster) -> None:
             await on(cluster, "cp1", f"mv /root/etcd.yaml {MANIFESTS}/")
         await seen.until(lambda: not status.etcd["cp1"].error, "the member is back", STOPPED)
         await seen.until(lambda: status.api_servers["cp1"].ready, "the API server is ready", STOPPED)
-        await seen.until(lambda: all(b.up for b in status.frontends["cp1"].backends), "HAProxy sees it", 15)
+        await seen.until(lambda: all(b.up for b in status.frontends["fe1"].backends), "HAProxy sees it", 15)
 
 
 async def test_anonymous_requests_need_not_be_allowed(cluster: LabCluster) -> None:
