@@ -6,6 +6,7 @@ import base64
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.lab.conftest import LabCluster, MakeLab, wait_until
 from tests.lab.test_vpn import Client
 from yk8s_tui.backends.bundle import Bundle
 from yk8s_tui.backends.lab_names import bridge_name
+from yk8s_tui.models.networks import effective_vip
 
 pytestmark = [pytest.mark.lab, pytest.mark.kubernetes]
 
@@ -178,6 +180,21 @@ def test_a_vpn_client_reaches_the_api_through_the_tunnel(cluster: LabCluster, cl
     )
     assert client.run("curl", "-sS", "--max-time", "20", "--cacert", trust, address).stdout == "ok"
     assert all(now - then > 500 for then, now in zip(before, transferred(), strict=True))
+
+
+def test_the_status_finds_its_way_to_the_api(cluster: LabCluster, client: Client) -> None:
+    """Directly; through the tunnel when the VIP's port is closed to us; over a frontend's SSH without the tunnel."""
+
+    def route() -> str:
+        words = ("-m", "yk8s_tui", "--cluster", str(cluster.root), "status", "--json")
+        return str(json.loads(client.run(sys.executable, *words, check=False).stdout)["route"])
+
+    assert route() == "directly"
+    rule = f"ip daddr {effective_vip(cluster.config)} tcp dport {cluster.config.kubernetes.api_port} reject"
+    client.run("nft", f"table inet near {{ chain out {{ type filter hook output priority 0; {rule}; }} }}")
+    assert route() == "through the VPN"
+    client.run("ip", "link", "set", f"a{cluster.harbour.state.tag}", "down")
+    assert route() == "via fe1"
 
 
 def test_a_changed_control_plane_comes_into_force(cluster: LabCluster, tmp_path: Path) -> None:
