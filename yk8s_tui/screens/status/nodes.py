@@ -87,6 +87,8 @@ def _node_detail(status: ClusterStatus, name: str, now: float) -> list[str]:
     source = status.sources.get(f"host:{name}")
     if source and source.state == "unreachable":
         lines += ["", f"SSH: does not answer for {since(source.since, now)}", *source.error.splitlines()]
+    elif source is None and name in status.expected:
+        lines += ["", "SSH: not watched; in a large cluster only frontends, control planes and some workers are"]
     if host := status.hosts.get(name):
         lines += [
             "", "host",

@@ -111,6 +111,6 @@ def _hosts(status: ClusterStatus) -> Part:
         return None
     good = sum(s.state == "live" for s in sources)
     waiting = any(s.state == "starting" for s in sources)
-    return (
-        "running" if waiting and good < len(sources) else _counted(good, len(sources))
-    ), f"SSH {good}/{len(sources)}"
+    state: State = "running" if waiting and good < len(sources) else _counted(good, len(sources))
+    others = f" of {len(status.expected)}" if len(sources) < len(status.expected) else ""
+    return state, f"SSH {good}/{len(sources)}{others}"
