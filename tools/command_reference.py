@@ -6,8 +6,9 @@ import argparse
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
-os.environ["COLUMNS"] = "100"
+COLUMNS = "100"
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference" / "command-line.md"
 
 EXIT_CODES = """\
@@ -50,8 +51,9 @@ def render() -> str:
         "",
         EXIT_CODES,
     ]
-    for parser in parsers(build_parser(COMMANDS)):
-        parts += [f"## {parser.prog}", "", "```text", parser.format_help().strip(), "```", ""]
+    with mock.patch.dict(os.environ, COLUMNS=COLUMNS):
+        for parser in parsers(build_parser(COMMANDS)):
+            parts += [f"## {parser.prog}", "", "```text", parser.format_help().strip(), "```", ""]
     return "\n".join(parts)
 
 

@@ -151,6 +151,7 @@ def run_app(cluster: str | None, attach: str = "", replay: Start | None = None, 
             why="standard input or output is a file or a pipe",
             hint="use the commands instead, for example `yk8s-tui plan`; see `yk8s-tui --help`",
         )
+    _forget_exported_size(sys.stdout.fileno())
     app = Yk8sApp(_cluster_of(cluster), attach, replay, status)
     code = app.run()
     if app.crash is not None:
@@ -159,6 +160,15 @@ def run_app(cluster: str | None, attach: str = "", replay: Start | None = None, 
             hint="a run in progress is not touched; start again, with --debug it shows more",
         ) from app.crash
     return app.return_code or 0 if code is None else code
+
+
+def _forget_exported_size(terminal: int) -> None:
+    """A size in the environment is that of the shell that exported it; a terminal that knows its own knows better."""
+    import os
+
+    if all(os.get_terminal_size(terminal)):
+        for name in ("COLUMNS", "LINES"):
+            os.environ.pop(name, None)
 
 
 def _cluster_of(named: str | None) -> Path | None:

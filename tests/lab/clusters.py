@@ -20,7 +20,7 @@ from yk8s_tui import paths
 from yk8s_tui.backends.bundle import Bundle
 from yk8s_tui.models.kubernetes import Kubernetes
 
-SMALL = {"harbour.lab.workers": 1}
+SMALL = {"harbour.lab.workers": 2}
 KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 REPORT = "YK8S_TEST_REPORT"
 """Environment variable: a file that gets one line of JSON for each figure; without it none are kept."""
@@ -36,11 +36,14 @@ def needs_bundle() -> Bundle:
 
 
 def small(make_lab: MakeLab) -> LabCluster:
-    """One frontend, one control plane and one worker with Kubernetes and a VPN; made once, shared by the tests."""
-    bundle = needs_bundle()
+    """One frontend, one control plane and two workers with Kubernetes and a VPN; made once, shared by the tests.
+
+    `test_broken_hosts.py` brings these hosts from bare to a cluster, the hard way.
+    """
+    needs_bundle()
     made = make_lab(SMALL)
-    if not list(made.root.glob("runs/*/journal.jsonl")):
-        made.repository.update({"kubernetes.version": bundle.version, "trampoline.wireguard.enabled": True})
+    if not made.config.trampoline.wireguard.enabled:
+        made.repository.update({"trampoline.wireguard.enabled": True})
         assert made.cli("vpn", "add", "alice").returncode == 0
         apply(made)
     return made

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.lab.clusters import apply, changing, needs_bundle, ready, report, results, shown, step_seconds
+from tests.lab.clusters import SMALL, apply, changing, needs_bundle, ready, report, results, shown, step_seconds
 from tests.lab.conftest import LabCluster, MakeLab, wait_until
 from yk8s_tui.backends import lab_system
 from yk8s_tui.backends.bundle import Bundle
@@ -20,13 +19,11 @@ from yk8s_tui.backends.bundle import Bundle
 pytestmark = [pytest.mark.lab, pytest.mark.kubernetes]
 
 
-@pytest.fixture(scope="module")
-def cluster(make_lab: MakeLab) -> Iterator[LabCluster]:
-    """One frontend, one control plane and two workers; bare at first, shared by the tests."""
+@pytest.fixture
+def cluster(make_lab: MakeLab) -> LabCluster:
+    """One frontend, one control plane and two workers; bare at first, shared by these tests and those of Kubernetes."""
     needs_bundle()
-    made = make_lab({"harbour.lab.workers": 2}, fresh=True)
-    yield made
-    make_lab.retire(made)
+    return make_lab(SMALL)
 
 
 def test_without_a_bundle_all_that_needs_none_is_done(cluster: LabCluster, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Every layout becomes a whole cluster, stays as it is, and loses a frontend without losing the API.
 
-One lab at a time: each is gone before the next is made. The layout with one node of each kind is in
-`test_kubernetes.py`.
+One lab at a time: each is gone before the next is made. The layout with one node of each kind is made by the wizard,
+in `test_wizard.py`.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def throttled(cluster: LabCluster, node: str, device: str) -> Iterator[None]:
 
 
 def test_the_lamp_names_the_host_with_the_slow_disk(make_lab: MakeLab) -> None:
-    cluster = make_lab({"harbour.lab.workers": 2})
+    cluster = make_lab({"harbour.lab.frontends": 2, "harbour.lab.control_planes": 1, "harbour.lab.workers": 1})
     device = disk(cluster.harbour.state.directory)
     if not limits(cluster, "w1") or not device:
         pytest.skip("missing: the blkio controller of cgroup v1 and lab hosts on a disk of their machine")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import MakeLab, wait_until
+from tests.lab.clusters import apply, changing, ready, report, step_seconds
+from tests.lab.conftest import LabCluster, MakeLab, wait_until
 from tests.lab.terminal import TMUX, Terminal
 from yk8s_tui.backends.bundle import available
+from yk8s_tui.backends.lab import LabHarbour
 from yk8s_tui.repository.repository import Repository
 
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(TMUX is None, reason="missing: tmux")]
@@ -73,21 +74,26 @@ def test_from_the_first_page_to_a_finished_run(terminal: Terminal, tmp_path: Pat
     terminal.keys("C-n")
     _review_and_run(terminal)
     repository = Repository(tmp_path / "c1")
+    cluster = LabCluster(repository, LabHarbour(repository.root))
     try:
         _watch(terminal)
-        runs = subprocess.run(
-            [sys.executable, "-m", "yk8s_tui", "--cluster", str(repository.root), "runs", "list"],
-            capture_output=True,
-            text=True,
-        )
-        assert ("done" if available() else "partial") in runs.stdout
-        (about,) = (repository.root / "runs").glob("*/run.json")
+        assert ("done" if available() else "partial") in cluster.cli("runs", "list").stdout
+        (about,) = repository.root.glob("runs/*/run.json")
         assert json.loads(about.read_text())["asked"] == {"layers": [], "limit": [], "full": False}
+        if available():
+            _is_whole(cluster)
     finally:
-        subprocess.run(
-            [sys.executable, "-m", "yk8s_tui", "--cluster", str(repository.root), "destroy", "--confirm", "first"],
-            capture_output=True,
-        )
+        cluster.cli("destroy", "--confirm", "first")
+
+
+def _is_whole(cluster: LabCluster) -> None:
+    """What the wizard made is a cluster with one node of each kind, and stays as it is."""
+    report("one node of each kind", step_seconds(cluster))
+    assert ready(cluster) == {"cp1": "True", "w1": "True"}
+    assert changing(cluster) == {}
+    events = apply(cluster)
+    report("one node of each kind, unchanged", step_seconds(cluster))
+    assert not [e for e in events if e["type"] == "node_result" and e["result"] == "changed"]
 
 
 def _infrastructure(terminal: Terminal, subnet: str) -> None:

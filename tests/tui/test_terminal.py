@@ -1,4 +1,4 @@
-"""In a real terminal: a crash leaves it as it was and shows no traceback; Ctrl-C does not end the application."""
+"""In a real terminal: a crash leaves it as it was, Ctrl-C does not end the application, and its size is its own."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import pty
 import select
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CRASH = """
 import sys
+import termios
 from yk8s_tui import app, cli
 app.Yk8sApp.action_keys_help = lambda self: 1 / 0
 sys.exit(cli.main([]))
@@ -22,8 +24,10 @@ sys.exit(cli.main([]))
 class Terminal:
     """A process on a pty, and all it has written."""
 
-    def __init__(self, arguments: list[str]) -> None:
+    def __init__(self, arguments: list[str], *, size: tuple[int, int] = (0, 0)) -> None:
+        """`size` in columns and rows; a terminal without one is taken for what the environment says."""
         self.master, slave = pty.openpty()
+        termios.tcsetwinsize(slave, size[::-1])
         environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "80", "LINES": "24"}
         self.process = subprocess.Popen(
             [sys.executable, *arguments], stdin=slave, stdout=slave, stderr=slave, env=environment, cwd="/",
@@ -75,5 +79,12 @@ def test_control_c_only_says_how_to_quit() -> None:
     terminal.press(b"\x03")
     assert terminal.read_until("^Q quits")
     assert terminal.process.poll() is None
+    terminal.press(b"\x11")
+    assert terminal.end() == 0
+
+
+def test_a_terminal_is_as_large_as_it_says_whatever_the_environment_says() -> None:
+    terminal = Terminal(["-m", "yk8s_tui"], size=(72, 20))
+    assert terminal.read_until("terminal is 72x20")
     terminal.press(b"\x11")
     assert terminal.end() == 0
