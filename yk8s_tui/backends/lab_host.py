@@ -210,25 +210,28 @@ class LabHost:
             return "\n".join(lines[-5:]) or "nothing on the console"
         return "no console output"
 
-    async def stop(self) -> str:
-        """Shut it down: SIGRTMIN+4 to its init, and if that takes too long SIGKILL. Returns what was needed."""
+    async def stop(self, *, at_once: bool = False) -> str:
+        """Shut it down: SIGRTMIN+4 to its init, and if that takes too long SIGKILL. Returns what was needed.
+
+        `at_once`: like pulling the plug, when nothing of it is to be kept.
+        """
         supervisor = self.supervisor
         how = "was not running"
         if supervisor:
-            how = await self._end(supervisor)
+            how = await self._end(supervisor, at_once)
         await self._settle()
         (self.directory / PROCESS).unlink(missing_ok=True)
         if self.exists:
             lab_base.keep_archives(self.directory / "archives", self.record["image"])
         return how
 
-    async def _end(self, supervisor: Identity) -> str:
+    async def _end(self, supervisor: Identity, at_once: bool) -> str:
         lab_cgroups.freeze(self.tag, self.name, frozen=False)
         init = self.init
-        if init and send(init, signal.SIGRTMIN + 4) and await gone(supervisor, STOP_SECONDS):
+        if not at_once and init and send(init, signal.SIGRTMIN + 4) and await gone(supervisor, STOP_SECONDS):
             return "shut down"
         if init and send(init, signal.SIGKILL) and await gone(supervisor, 10):
-            return f"killed: it did not shut down within {STOP_SECONDS:.0f} s"
+            return "killed" if at_once else f"killed: it did not shut down within {STOP_SECONDS:.0f} s"
         send(supervisor, signal.SIGKILL)
         if not await gone(supervisor, 10):
             raise Yk8sError(f"{self.name} cannot be ended", why=f"process {supervisor.pid} survives SIGKILL")
@@ -260,7 +263,7 @@ class LabHost:
         """Stop it and remove everything of it but the packages it downloaded; fine when there is nothing."""
         if not self.directory.exists():
             return
-        await self.stop()
+        await self.stop(at_once=True)
         await asyncio.to_thread(lab_base.remove_tree, self.directory)
 
 
