@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
+from bisect import bisect_left
 from typing import NamedTuple
 
 from yk8s_tui.runs.estimates import LEARNT, OUTLIER, Durations, quantile
 from yk8s_tui.runs.state import RunState
-from yk8s_tui.runs.views import StepState
+from yk8s_tui.runs.views import LONG_SECONDS, StepState
 
-LEAST_SECONDS = 2.0
-"""A task shorter than this says nothing about a node."""
 LEAST_PEERS = 2
 """Other nodes in the same task that are needed for a median."""
 LEAST_MEDIAN = 0.05
@@ -30,7 +28,39 @@ class Slow(NamedTuple):
     @property
     def words(self) -> str:
         """As it stands on the screen."""
-        return f"slow: {self.times:.1f}x its peers"
+        return f"slow: {self.times:.0f}x its peers"
+
+
+class Peers:
+    """What the nodes of one running step took for each task, or have taken so far."""
+
+    def __init__(self, step: StepState, now: float) -> None:
+        self._step, self._now = step, now
+        self._sorted: dict[str, list[float]] = {}
+
+    def times(self, task: str, own: float) -> float:
+        """How many times the median of the others `own` seconds are; 0 when the others are too few."""
+        found = self._sorted.get(task)
+        if found is None:
+            ended = self._step.took[task].values() if task in self._step.took else []
+            found = self._sorted[task] = sorted([*ended, *self._so_far(task)])
+        if len(found) - 1 < LEAST_PEERS:
+            return 0.0
+        return own / max(LEAST_MEDIAN, _median_without(found, own))
+
+    def _so_far(self, task: str) -> list[float]:
+        return [max(0.0, self._now - since) for doing, since in self._step.doing.values() if doing == task]
+
+
+def _median_without(found: list[float], own: float) -> float:
+    """The median of sorted values, one of which (the nearest to `own`) is not counted."""
+    place = min(bisect_left(found, own), len(found) - 1)
+    if place and own - found[place - 1] < found[place] - own:
+        place -= 1
+    others = len(found) - 1
+    middle = [(others - 1) // 2, others // 2]
+    low, high = (found[n + (n >= place)] for n in middle)
+    return (low + high) / 2
 
 
 def slow_nodes(state: RunState, durations: Durations, now: float) -> dict[str, Slow]:
@@ -41,32 +71,27 @@ def slow_nodes(state: RunState, durations: Durations, now: float) -> dict[str, S
     """
     found: dict[str, Slow] = {}
     for step in state.steps.values():
-        if step.status == "running":
+        if step.status == "running" and step.id in durations.parts:
+            peers = Peers(step, now)
             for name in step.running_on:
-                if (slow := slow_in(step, name, durations, now)) is not None:
+                if (slow := slow_in(step, name, durations, now, peers)) is not None:
                     found[name] = slow
     return found
 
 
-def slow_in(step: StepState, name: str, durations: Durations, now: float) -> Slow | None:
+def slow_in(step: StepState, name: str, durations: Durations, now: float, peers: Peers | None = None) -> Slow | None:
     """Why the lamp of one node is on in a running step, by the task that shows it most; None when it is not."""
     doing, nodes = step.doing.get(name), len(step.running_on)
-    own = [(task, took[name]) for task, took in step.took.items() if took.get(name, 0.0) >= LEAST_SECONDS]
-    if doing is not None and now - doing[1] >= LEAST_SECONDS:
+    own = list(step.long.get(name, {}).items())
+    if doing is not None and now - doing[1] >= LONG_SECONDS:
         own.append((doing[0], now - doing[1]))
     worst: Slow | None = None
     for task, seconds in own:
         before = durations.of_task(step.id, name, task, nodes=nodes)
         if len(before) < LEARNT or seconds <= quantile(before, 0.95):
             continue
-        times = _against_peers(step, name, task, seconds, now)
+        peers = peers or Peers(step, now)
+        times = peers.times(task, seconds)
         if times > OUTLIER and (worst is None or times > worst.times):
             worst = Slow(name, step.id, task, times)
     return worst
-
-
-def _against_peers(step: StepState, name: str, task: str, seconds: float, now: float) -> float:
-    """How many times the median of the others that finished the task, or are in it; 0 when they are too few."""
-    peers = [s for node, s in step.took.get(task, {}).items() if node != name]
-    peers += [max(0.0, now - since) for node, (t, since) in step.doing.items() if t == task and node != name]
-    return seconds / max(LEAST_MEDIAN, statistics.median(peers)) if len(peers) >= LEAST_PEERS else 0.0

@@ -16,8 +16,8 @@ from yk8s_tui.runs.views import Line, NodeState
 
 KEPT_BYTES = 32_000_000
 """Memory of all snapshots together, about; when it is used up, every second one goes."""
-STEP_BYTES, STATE_BYTES = 300, 4_000
-"""What one step, and all that is neither step nor node, take in a snapshot, about."""
+STEP_BYTES, TIME_BYTES, STATE_BYTES = 300, 100, 4_000
+"""What one step, one length that its tasks had, and all that is neither step nor node, take in a snapshot, about."""
 
 _FIXED = ("name", "roles", "address")
 _MOVING = tuple(field.name for field in fields(NodeState) if field.name not in (*_FIXED, "log"))
@@ -41,7 +41,11 @@ class Snapshot(NamedTuple):
     @property
     def bytes(self) -> int:
         """Memory it takes, about."""
-        return len(self.packed) + STEP_BYTES * len(self.state.steps) + STATE_BYTES
+        times = 0
+        for step in self.state.steps.values():
+            times += sum(len(took.counts) for took in step.took.values())
+            times += sum(len(tasks) for tasks in step.long.values())
+        return len(self.packed) + STEP_BYTES * len(self.state.steps) + TIME_BYTES * times + STATE_BYTES
 
 
 class Snapshots:

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable
 from yk8s_tui.runs.events import Event
 from yk8s_tui.runs.lines import log_line, result_line, retry_line
 from yk8s_tui.runs.ring import Ring
+from yk8s_tui.runs.times import Times
 from yk8s_tui.runs.views import (
     ENDED,
+    LONG_SECONDS,
     Availability,
     Failure,
     LayerState,
@@ -185,6 +187,8 @@ class RunState:
 
     def _step_started(self, event: Event) -> None:
         step = self._step(event)
+        # Copies share what an ended step held, and a step may begin again.
+        step.doing, step.took, step.long = {}, {}, {}
         step.status, step.started = "running", event["t"]
         step.running_on = tuple(event.get("nodes", step.nodes))
         for name in step.running_on:
@@ -199,7 +203,7 @@ class RunState:
         step.status, step.seconds = event["result"], event.get("seconds", 0.0)
         step.reason, step.task = event.get("reason", ""), ""
         step.results = event.get("nodes") or {}
-        step.doing, step.took = {}, {}
+        step.doing, step.took, step.long = {}, {}, {}
         for name in step.nodes:
             node = self._node(name)
             node.pending = max(0, node.pending - 1)
@@ -222,7 +226,8 @@ class RunState:
         node.progress = None
         if node.status != "set aside":
             node.status = "running"
-        if (step := self.steps.get(event["step"])) is not None:
+        step = self.steps.get(event["step"])
+        if step is not None and not step.ended:
             step.doing[event["node"]] = (event["task"], event["t"])
 
     def _node_result(self, event: Event) -> None:
@@ -320,10 +325,18 @@ def _take_result(node: NodeState, result: str) -> None:
 
 def _take_time(step: StepState, event: Event) -> None:
     """What a task took on a node; actions do not say it, and there it is the time since they named the task."""
+    if step.ended:
+        return
     name, task, t = event["node"], event["task"], event["t"]
     _, since = step.doing.pop(name, ("", t))
-    if event["result"] != "skipped" and not step.ended:
-        step.took.setdefault(task, {})[name] = event.get("seconds") or max(0.0, t - since)
+    if event["result"] != "skipped":
+        seconds = event.get("seconds") or max(0.0, t - since)
+        times = step.took.get(task)
+        if times is None:
+            times = step.took[task] = Times()
+        times.add(seconds)
+        if seconds >= LONG_SECONDS:
+            step.long.setdefault(name, {})[task] = seconds
 
 
 def _layer(key: str, steps: list[StepState], last: float) -> LayerState:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from yk8s_tui.runs.ring import Ring
+from yk8s_tui.runs.times import Times
 
 StepStatus = Literal["waiting", "running", "ok", "changed", "failed", "partial", "skipped", "cancelled"]
 NodeStatus = Literal["waiting", "running", "ok", "failed", "unreachable", "set aside"]
@@ -13,6 +14,8 @@ ENDED: frozenset[str] = frozenset({"ok", "changed", "failed", "partial", "skippe
 """Step results that are final."""
 SUCCEEDED: frozenset[str] = frozenset({"ok", "changed", "partial"})
 """Step results that let dependents go on (a partial one only with tolerance `any`)."""
+LONG_SECONDS = 2.0
+"""A task shorter than this says nothing about a node."""
 
 
 class Line(NamedTuple):
@@ -79,8 +82,10 @@ class StepState:
     """Node -> result, when the step has ended."""
     doing: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Node -> the task it is in and since when; empty unless the step is running."""
-    took: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Task -> node -> seconds, of the tasks that ended; empty unless the step is running."""
+    took: dict[str, Times] = field(default_factory=dict)
+    """Task -> what it took on the nodes where it has ended; empty unless the step is running."""
+    long: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Node -> task -> seconds, of its ended tasks of at least `LONG_SECONDS`; empty unless the step is running."""
 
     @property
     def ended(self) -> bool:
@@ -91,8 +96,9 @@ class StepState:
         """An independent copy; what an ended step holds is shared, as nobody changes it any more."""
         if self.ended:
             return replace(self)
-        took = {task: dict(nodes) for task, nodes in self.took.items()}
-        return replace(self, doing=dict(self.doing), took=took)
+        took = {task: times.copy() for task, times in self.took.items()}
+        long = {node: dict(tasks) for node, tasks in self.long.items()}
+        return replace(self, doing=dict(self.doing), took=took, long=long)
 
 
 @dataclass(slots=True)
