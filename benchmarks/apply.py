@@ -28,11 +28,10 @@ def yk8s(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, text=True, capture_output=True)
 
 
-def timed_apply(root: Path, *, accelerator: bool) -> float:
-    environment = os.environ | {"YK8S_ACCELERATOR": "on" if accelerator else "off"}
+def timed_apply(root: Path) -> float:
     started = time.monotonic()
     command = [sys.executable, "-m", "yk8s_tui", "--cluster", str(root), "apply", "--yes", "--plain"]
-    done = subprocess.run(command, text=True, capture_output=True, env=environment)
+    done = subprocess.run(command, text=True, capture_output=True)
     seconds = time.monotonic() - started
     if done.returncode:
         raise SystemExit(f"apply ended with {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr}")
@@ -85,24 +84,19 @@ def main() -> None:
     bundle = bundles[-1]
     print(f"   Kubernetes {bundle.version}, {ROUNDS} rounds")
     hand: list[float] = []
-    tool: dict[bool, list[float]] = {True: [], False: []}
+    tool: list[float] = []
     again: list[float] = []
     for turn in range(1, ROUNDS + 1):
         with FreshLab(bundle) as root:
             hand.append(timed_by_hand(root, bundle))
-        for accelerator in (True, False):
-            with FreshLab(bundle) as root:
-                tool[accelerator].append(timed_apply(root, accelerator=accelerator))
-                if accelerator:
-                    again.append(timed_apply(root, accelerator=True))
+        with FreshLab(bundle) as root:
+            tool.append(timed_apply(root))
+            again.append(timed_apply(root))
         print(
-            f"   round {turn}: by hand {hand[-1]:.1f} s, apply {tool[True][-1]:.1f} s, "
-            f"without accelerator {tool[False][-1]:.1f} s, again {again[-1]:.2f} s",
-            flush=True,
+            f"   round {turn}: by hand {hand[-1]:.1f} s, apply {tool[-1]:.1f} s, again {again[-1]:.2f} s", flush=True
         )
-    fresh, plain, base = statistics.median(tool[True]), statistics.median(tool[False]), statistics.median(hand)
+    fresh, base = statistics.median(tool), statistics.median(hand)
     print(f"apply / by hand                      {fresh / base:.2f}   (target 1.25)")
-    print(f"apply without accelerator / by hand  {plain / base:.2f}")
     print(f"second apply / first                 {statistics.median(again) / fresh:.1%}   (target 5 %)")
 
 

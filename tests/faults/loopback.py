@@ -140,7 +140,7 @@ class Cluster:
         """A playbook of these tasks (or, when it begins with `- `, of these plays)."""
         path = self.root / "books" / f"{name}.yaml"
         path.write_text(text)
-        return Playbook(playbook=str(path))
+        return Playbook(playbook=str(path), accelerate=True)
 
     def tasks(self, name: str, text: str) -> Playbook:
         body = "".join(f"    {line}\n" for line in text.strip("\n").splitlines())

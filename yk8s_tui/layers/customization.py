@@ -49,7 +49,9 @@ def steps(context: Context) -> tuple[Step, ...]:
             why="what this cluster has beyond the other layers",
             nodes=context.inventory.names,
             needs=("k8s-base.verify", "trampoline.verify"),
-            run=Playbook(playbook="customization/main.yaml", inventories=more_inventory(playbook.parent)),
+            run=Playbook(
+                playbook="customization/main.yaml", inventories=more_inventory(playbook.parent), accelerate=True
+            ),
             variables={
                 "yk8s_customization_playbook": str(playbook),
                 "yk8s_customization_digest": content_digest(playbook.parent),

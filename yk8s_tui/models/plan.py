@@ -31,6 +31,8 @@ class Playbook(Section):
     """The roles it uses: their content is part of the step's digest."""
     inventories: tuple[str, ...] = ()
     """More inventory sources beside the run's own; absolute paths."""
+    accelerate: bool = False
+    """Whether it has many small tasks: those are faster with the accelerator, a few large modules are slower."""
 
 
 class Action(Section):

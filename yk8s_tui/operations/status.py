@@ -33,6 +33,8 @@ FIRST_SECONDS = 60.0
 """How long hosts are waited for before what is known of them counts as the first answer."""
 GATHER_SECONDS = 0.1
 """How long what hosts tell is gathered before it is handed over."""
+NODES_FIRST_SECONDS = 0.7
+"""Head start of the API's nodes, which are painted first; what SSH needs takes the interpreter as long."""
 LOCAL_SECONDS = 1.0
 DRAIN_SECONDS = 0.05
 """How long one drain may take; the rest waits for the next."""
@@ -169,6 +171,7 @@ class StatusWatch:
             api.start()
             self._api = api
             self._started.set()
+            await asyncio.to_thread(api.await_nodes, NODES_FIRST_SECONDS)
             await self._watch_hosts(ssh, watched(inventory))
 
     async def _watch_hosts(self, ssh: SshPool, inventory: Inventory) -> None:

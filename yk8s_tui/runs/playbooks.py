@@ -29,8 +29,9 @@ async def run_playbook(around: Surroundings, step: Step, nodes: tuple[str, ...])
 
     When it fails for reasons of the accelerator, it runs once more without, on the nodes that failed.
     """
-    outcome, output = await _execute(around, step, nodes, 1, around.accelerator)
-    if not around.accelerator or outcome.cancelled or not _accelerator_fault(outcome, output):
+    accelerator = around.accelerator if isinstance(step.run, Playbook) and step.run.accelerate else {}
+    outcome, output = await _execute(around, step, nodes, 1, accelerator)
+    if not accelerator or outcome.cancelled or not _accelerator_fault(outcome, output):
         return outcome
     around.accelerator = {}
     again = tuple(outcome.bad) or nodes

@@ -126,6 +126,10 @@ class ApiWatch:
         """
         return self._known.wait(timeout)
 
+    def await_nodes(self, timeout: float) -> None:
+        """Wait until the first list of nodes is there, or there is no way to the API, or the time (seconds) is over."""
+        self._nodes_known.wait(timeout)
+
     def _run(self, watch: ResourceWatch) -> None:
         """The body of the thread of a watch."""
         if watch.resource.kind in HEAVY and self._link.client() is not None:
@@ -155,6 +159,7 @@ class ApiWatch:
         if isinstance(message, LinkNews):
             if message.error:
                 self._known.set()
+                self._nodes_known.set()
         elif isinstance(message, Listed) or (isinstance(message, Trouble) and message.error):
             self._missing.discard(message.kind)
             if "nodes" not in self._missing:

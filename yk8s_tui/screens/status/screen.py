@@ -28,8 +28,10 @@ from yk8s_tui.widgets.symbols import symbol
 from yk8s_tui.widgets.table_view import Cells, Heading, TableView
 
 PAGES = (NODES, CONTROL_PLANE, PODS, CERTIFICATES, FRONTENDS, LAYERS, RUNS)
-TICK_SECONDS = 0.2
-"""How often the screen takes over what has changed."""
+TICK_SECONDS, HURRY_SECONDS = 0.2, 0.05
+"""How often the screen takes over what has changed; and until it has the first nodes."""
+HURRY_TICKS = 200
+"""After so many it has waited long enough for the first nodes."""
 FULL_TICKS = 5
 """Ages grow without any change: everything is painted every so many ticks."""
 PAUSE = 20.0
@@ -126,6 +128,7 @@ back by itself.
         """Begin to read."""
         self.query_one("#filter").display = False
         self.set_interval(TICK_SECONDS, self.tick)
+        self._hurry = self.set_interval(HURRY_SECONDS, self.tick)
         if self.feed is None:
             self._begin()
         else:
@@ -161,6 +164,8 @@ back by itself.
         if self.feed is None:
             return
         moved = self.feed.drain()
+        if self.status.nodes or self._ticks > HURRY_TICKS:
+            self._hurry.stop()
         if self.feed.error is not None:
             error, self.feed.error = self.feed.error, None
             self.app.show_error(error)  # type: ignore[attr-defined]
