@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from yk8s_tui import paths
 from yk8s_tui.runs.alive import engine_alive
@@ -23,6 +23,7 @@ from yk8s_tui.screens.run_feed import RunFeed, RunSource
 from yk8s_tui.widgets.bars import KeyBar, TitleBar
 from yk8s_tui.widgets.layer_lines import LayerLines
 from yk8s_tui.widgets.node_grid import NodeGrid
+from yk8s_tui.widgets.said import Said
 from yk8s_tui.widgets.symbols import symbol
 
 TICK_SECONDS = 0.1
@@ -90,11 +91,11 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
         """Layers, counts, grid, the node under the cursor, a sentence."""
         yield TitleBar("run", "reading …")
         yield LayerLines()
-        yield Static("", id="counts", markup=False)
+        yield Said(id="counts")
         yield self.GRID(id="grid")
         with Vertical(id="detail-pane", classes="pane"):
-            yield Static("", id="detail", markup=False)
-        yield Static("", id="remark", markup=False)
+            yield Said(id="detail")
+        yield Said(id="remark", wraps=True)
         yield Input(id="filter", placeholder="words, for example: failed w1", compact=True)
         yield from self.compose_bottom()
 
@@ -164,8 +165,8 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
         layers = self.query_one(LayerLines)
         layers.set_tall(self.size.height >= 32)
         layers.show(state.layers)
-        self.query_one("#counts", Static).update(run_words.counts(state, len(grid.nodes), self._words, grid.slow))
-        self.query_one("#remark", Static).update(run_words.remark(state, gone=gone, slow=grid.slow))
+        self.query_one("#counts", Said).say(run_words.counts(state, len(grid.nodes), self._words, grid.slow))
+        self.query_one("#remark", Said).say(run_words.remark(state, gone=gone, slow=grid.slow))
         self._paint_detail()
         key = (state.status, bool(state.failures), gone)
         if key != self._offered:
@@ -202,7 +203,7 @@ Cancel ends what runs now in an orderly way. Nothing that was done is undone; a 
         if node is not None and pane.display:
             slow = grid.slow.get(node.name, "")
             text = run_words.node_detail(node, self.state, self.feed.now, self.size.width - 6, slow)
-            self.query_one("#detail", Static).update(text)
+            self.query_one("#detail", Said).say(text)
 
     @on(NodeGrid.Moved)
     def _moved(self) -> None:

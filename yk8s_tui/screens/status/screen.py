@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from yk8s_tui import paths
 from yk8s_tui.screens.status import summary
@@ -24,6 +24,7 @@ from yk8s_tui.screens.status.page import Page
 from yk8s_tui.status.health import findings
 from yk8s_tui.status.model import ClusterStatus, Finding
 from yk8s_tui.widgets.bars import KeyBar, TitleBar
+from yk8s_tui.widgets.said import Said
 from yk8s_tui.widgets.symbols import symbol
 from yk8s_tui.widgets.table_view import Cells, Heading, TableView
 
@@ -100,7 +101,6 @@ back by itself.
         self._column = -1
         self._reverse = False
         self._words = ""
-        self._said: dict[Static, Content] = {}
         self._keys: list[Hashable] = []
         self._ticks = 0
 
@@ -117,9 +117,9 @@ back by itself.
     def compose(self) -> ComposeResult:
         """Sentences, one line of what is well, tabs, a table."""
         yield TitleBar("status (read-only)", "reading the configuration")
-        yield Static("", id="findings", markup=False)
-        yield Static("", id="well", markup=False)
-        yield Static("", id="tabs", markup=False)
+        yield Said(id="findings")
+        yield Said(id="well")
+        yield Said(id="tabs")
         yield TableView(id="table")
         yield Input(id="filter", placeholder="words, for example: w1 notready", compact=True)
         yield KeyBar()
@@ -181,19 +181,12 @@ back by itself.
         title.left = f"{status.name} {symbol('dot')} status (read-only)"
         title.right = summary.heading(status, now)
         width, rows = self.size.width, FINDING_ROWS if self.size.height < 32 else 2 * FINDING_ROWS
-        worst = self.query_one("#findings", Static)
+        worst = self.query_one("#findings", Said)
         worst.display = bool(self.found)
-        self._say(worst, summary.sentences(self.found, width, rows))
-        self._say(self.query_one("#well", Static), summary.line(status, now))
-        self._say(self.query_one("#tabs", Static), self._tabs())
+        worst.say(summary.sentences(self.found, width, rows))
+        self.query_one("#well", Said).say(summary.line(status, now))
+        self.query_one("#tabs", Said).say(self._tabs())
         self._paint_table(now)
-
-    def _say(self, place: Static, text: Content) -> None:
-        """Paint a text that has changed; everything is laid out again only when it has more or fewer lines."""
-        before = self._said.get(place)
-        if before is None or (before.plain, before.spans) != (text.plain, text.spans):
-            self._said[place] = text
-            place.update(text, layout=before is None or before.plain.count("\n") != text.plain.count("\n"))
 
     def _judge(self, now: float) -> None:
         """Look for what is wrong; in a large cluster that takes time, and then it is done less often."""
