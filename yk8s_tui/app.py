@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+
+# Textual reads it once, when it is imported. At its own 60 frames a second a key waits up to two frames for its paint.
+os.environ.setdefault("TEXTUAL_FPS", "120")
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -164,8 +168,6 @@ def run_app(cluster: str | None, attach: str = "", replay: Start | None = None, 
 
 def _forget_exported_size(terminal: int) -> None:
     """A size in the environment is that of the shell that exported it; a terminal that knows its own knows better."""
-    import os
-
     if all(os.get_terminal_size(terminal)):
         for name in ("COLUMNS", "LINES"):
             os.environ.pop(name, None)
@@ -173,8 +175,6 @@ def _forget_exported_size(terminal: int) -> None:
 
 def _cluster_of(named: str | None) -> Path | None:
     """The cluster repository that was named (flag, environment), or the one we are in; None when in none."""
-    import os
-
     from yk8s_tui.errors import ConfigError
     from yk8s_tui.repository.repository import find_repository
 

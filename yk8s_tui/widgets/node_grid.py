@@ -164,11 +164,13 @@ class NodeGrid(ScrollView, can_focus=True):
     def _go(self, position: int) -> None:
         if not self.nodes:
             return
-        position = max(0, min(position, len(self.nodes) - 1))
+        before, position = self.position, max(0, min(position, len(self.nodes) - 1))
         self.cursor = self.nodes[position].name
         self._follow_cursor()
         self.post_message(self.Moved(self.cursor))
-        self.show(self.all, self.failures, self.now)
+        for place in {before, position} & self._drawn.keys():
+            self._drawn[place] = self._draw(place)
+            self.refresh(self._region(place))
 
     def _follow_cursor(self) -> None:
         position = self.position
