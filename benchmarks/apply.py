@@ -92,9 +92,7 @@ def main() -> None:
         with FreshLab(bundle) as root:
             tool.append(timed_apply(root))
             again.append(timed_apply(root))
-        print(
-            f"   round {turn}: by hand {hand[-1]:.1f} s, apply {tool[-1]:.1f} s, again {again[-1]:.2f} s", flush=True
-        )
+        print(f"   round {turn}: by hand {hand[-1]:.1f} s, apply {tool[-1]:.1f} s, again {again[-1]:.2f} s", flush=True)
     fresh, base = statistics.median(tool), statistics.median(hand)
     print(f"apply / by hand                      {fresh / base:.2f}   (target 1.25)")
     print(f"second apply / first                 {statistics.median(again) / fresh:.1%}   (target 5 %)")
