@@ -21,6 +21,7 @@ from yk8s_tui.widgets.symbols import table
 if TYPE_CHECKING:
     from yk8s_tui.errors import Yk8sError
     from yk8s_tui.screens.replay_feed import Start
+    from yk8s_tui.screens.status.screen import Feed
 
 STYLES = paths.assets() / "styles"
 
@@ -63,7 +64,7 @@ class Yk8sApp(App[int]):
     ]
 
     def __init__(
-        self, cluster: Path | None = None, attach: str = "", replay: Start | None = None, status: bool = False
+        self, cluster: Path | None = None, attach: str = "", replay: Start | None = None, status: Feed | None = None
     ) -> None:
         super().__init__()
         self.cluster = cluster
@@ -71,7 +72,7 @@ class Yk8sApp(App[int]):
         self.replay = replay
         """How the run `attach` is shown again, if that was asked for."""
         self.status = status
-        """Whether the status of the cluster was asked for."""
+        """Where the status of the cluster comes from, if that was asked for."""
         self.crash: Exception | None = None
         """What ended the application, if it did not end itself."""
         self.busy_with = ""
@@ -138,7 +139,7 @@ class Yk8sApp(App[int]):
         self.push_screen(ErrorDialog.of(error), lambda _result: then() if then else None)
 
 
-def run_app(cluster: str | None, attach: str = "", replay: Start | None = None, status: bool = False) -> int:
+def run_app(cluster: str | None, attach: str = "", replay: Start | None = None, status: Feed | None = None) -> int:
     """Run the terminal interface, at once on the run `attach`, or the status, if asked for; returns the exit code.
 
     With `replay` that run is shown again instead of followed.

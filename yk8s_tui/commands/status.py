@@ -37,10 +37,19 @@ def run(args: argparse.Namespace) -> int:
     """The view on a terminal; else print once, or follow."""
     root = cluster_directory(args)
     if sys.stdout.isatty() and sys.stdin.isatty() and not (args.json or args.watch or args.plain):
-        from yk8s_tui.app import run_app
-
-        return run_app(cluster=str(root), status=True)
+        return _view(root)
     return _print_status(root, args)
+
+
+def _view(root: Path) -> int:
+    from yk8s_tui.operations.status import StatusWatch
+
+    watch = StatusWatch(root)
+    # What it asks for arrives while the terminal interface is being loaded.
+    watch.start()
+    from yk8s_tui.app import run_app
+
+    return run_app(cluster=str(root), status=watch)
 
 
 def _print_status(root: Path, args: argparse.Namespace) -> int:

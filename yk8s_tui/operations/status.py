@@ -88,8 +88,9 @@ class StatusWatch:
         self._started = threading.Event()
 
     def start(self) -> None:
-        """Begin; returns at once."""
-        self._thread.start()
+        """Begin, if it has not begun; returns at once."""
+        if not self._thread.ident:
+            self._thread.start()
 
     def stop(self) -> None:
         """End everything here and on the hosts; waits a few seconds at most."""

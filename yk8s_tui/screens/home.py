@@ -21,6 +21,7 @@ from yk8s_tui.widgets.symbols import COLOURS, symbol
 if TYPE_CHECKING:
     from yk8s_tui.screens.home_data import ClusterRow, DraftRow
     from yk8s_tui.screens.replay_feed import Start
+    from yk8s_tui.screens.status.screen import Feed
 
 
 class HomeScreen(Screen[None]):
@@ -60,7 +61,7 @@ shows what would be done and does nothing by itself. A run goes on when this pro
             self.error = error
 
     def __init__(
-        self, cluster: Path | None = None, attach: str = "", replay: Start | None = None, status: bool = False
+        self, cluster: Path | None = None, attach: str = "", replay: Start | None = None, status: Feed | None = None
     ) -> None:
         super().__init__()
         self.status = status
@@ -86,7 +87,7 @@ shows what would be done and does nothing by itself. A run goes on when this pro
         elif self.attach and self.cluster:
             self._show_run(self.cluster, self.attach)
         elif self.status and self.cluster:
-            self._show_status(self.cluster)
+            self._show_status(self.cluster, self.status)
         self.set_timer(0.02, self.load)
 
     def on_screen_resume(self) -> None:
@@ -255,10 +256,10 @@ shows what would be done and does nothing by itself. A run goes on when this pro
 
         self.app.push_screen(ReviewScreen(root))
 
-    def _show_status(self, root: Path) -> None:
+    def _show_status(self, root: Path, feed: Feed | None = None) -> None:
         from yk8s_tui.screens.status.screen import StatusScreen
 
-        self.app.push_screen(StatusScreen(root))
+        self.app.push_screen(StatusScreen(root, feed))
 
     def _show_run(self, root: Path, run: str) -> None:
         from yk8s_tui.screens.run import RunScreen
