@@ -128,7 +128,7 @@ def test_secrets_are_encrypted_in_etcd_and_requests_are_recorded(cluster: LabClu
 
 def test_nothing_secret_is_left_on_the_hosts(cluster: LabCluster) -> None:
     for name in ("cp1", "w1", "w2"):
-        assert cluster.exec(name, "ls /run | grep yk8s-kubeadm || true").stdout == ""
+        assert cluster.exec(name, "ls /run | grep -E 'yk8s-(kubeadm|control-plane)' || true").stdout == ""
     assert cluster.exec("cp1", "stat -c %a /etc/kubernetes/yk8s/encryption.json").stdout.strip() == "600"
     tokens = kubectl(cluster, "get secrets -n kube-system --field-selector type=bootstrap.kubernetes.io/token -o json")
     assert all("expiration" in s["data"] for s in json.loads(tokens)["items"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from yk8s_tui import paths
 from yk8s_tui.backends.bundle import REQUIRED_BINARIES, REQUIRED_IMAGES, BundleFile, Manifest, render
 from yk8s_tui.layers import k8s_base, k8s_variables, kubeadm
 from yk8s_tui.layers.base import Context
@@ -167,6 +169,22 @@ def test_a_changed_control_plane_is_configured_one_node_at_a_time(tmp_path: Path
     assert {"k8s-base.configure-cp1", "k8s-base.configure-cp2"} <= set(after["configure-cp3"].needs)
     leaders = [after[f"configure-cp{n}"].variables["kubeadm_configure_leader"] for n in (1, 2, 3)]
     assert leaders == [True, False, False]
+
+
+def test_what_init_was_made_from_need_not_be_compared_with_itself(tmp_path: Path, bundle: Path) -> None:
+    digest = runpy.run_path(str(paths.assets() / "ansible/module_utils/yk8s_host.py"))["configuration_digest"]
+
+    def made(**settings: Any) -> str:
+        init = k8s_variables.init(context(tmp_path, **settings))
+        return str(digest([*init["kubeadm_init_documents"], init["kubeadm_init_kube_proxy"]]))
+
+    def wanted(**settings: Any) -> str:
+        configure = k8s_variables.configure(context(tmp_path, **settings), leader=True)
+        return str(digest([*configure["kubeadm_configure_documents"], configure["kubeadm_configure_kube_proxy"]]))
+
+    assert made() == wanted()
+    assert made() != wanted(extra_sans=["api.example.org"])
+    assert made() != wanted(proxy_mode="iptables")
 
 
 def test_a_distribution_without_containerd_2_is_named_before_anything_runs(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import urllib.error
 import urllib.request
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.yk8s_host import RECEIPTS, STEP_OPTION, Receipt, write_atomic
+from ansible.module_utils.yk8s_host import MADE, RECEIPTS, STEP_OPTION, Receipt, configuration_digest, write_atomic
 
 DOCUMENTATION = r"""
 module: yk8s_kubeadm
@@ -330,7 +330,9 @@ def init(host, receipt):
             endpoint = {**document["localAPIEndpoint"], "advertiseAddress": options["address"]}
             document = identify(document, options, localAPIEndpoint=endpoint, bootstrapTokens=[token])
         documents.append(document)
-    return {"changed": True, "seconds": host.kubeadm("init", documents)}
+    seconds = host.kubeadm("init", documents)
+    write_atomic(MADE, configuration_digest(options["documents"]).encode(), mode=0o600)
+    return {"changed": True, "seconds": seconds}
 
 
 def join(host, receipt):

@@ -15,7 +15,7 @@ import time
 from ipaddress import ip_address
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.yk8s_host import RECEIPTS, STEP_OPTION, Receipt, write_atomic
+from ansible.module_utils.yk8s_host import MADE, RECEIPTS, STEP_OPTION, Receipt, configuration_digest, write_atomic
 
 DOCUMENTATION = r"""
 module: yk8s_kubeadm_configure
@@ -260,8 +260,18 @@ def set_proxy_mode(node):
     return True
 
 
+def just_made(node):
+    """Whether kubeadm has made this control plane from this configuration a moment ago; asked once."""
+    made = read(MADE).decode()
+    if not node.module.check_mode and os.path.exists(MADE):
+        os.unlink(MADE)
+    return made == configuration_digest(node.options["documents"])
+
+
 def configure(node):
     """Compare, and replace what differs; names of what did."""
+    if just_made(node):
+        return []
     wanted = new_certificate(node)
     differing = new_manifests(node)
     refuse_dangerous(differing)

@@ -16,6 +16,8 @@ import time
 
 FORMAT = 1
 RECEIPTS = "/var/lib/yk8s/receipts"
+MADE = "/run/yk8s-control-plane-made"
+"""The digest of the configuration that kubeadm init has just used, until it is asked for."""
 STEP_OPTION = {
     "type": "dict",
     "options": {
@@ -33,6 +35,13 @@ def sha256_of(path):
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
+
+
+def configuration_digest(documents):
+    """SHA-256 of what kubeadm makes a control plane from, hexadecimal."""
+    kinds = ("InitConfiguration", "ClusterConfiguration", "KubeProxyConfiguration")
+    chosen = [document for kind in kinds for document in documents if document["kind"] == kind]
+    return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()
 
 
 def mode_of(path):
