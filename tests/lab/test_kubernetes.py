@@ -190,7 +190,7 @@ def test_the_status_finds_its_way_to_the_api(cluster: LabCluster, client: Client
 
     assert route() == "directly"
     rule = f"ip daddr {effective_vip(cluster.config)} tcp dport {cluster.config.kubernetes.api_port} reject"
-    client.run("nft", f"table inet near {{ chain out {{ type filter hook output priority 0; {rule}; }} }}")
+    client.run("nft", f"table inet near {{ chain out {{ type filter hook output priority 0; {rule}; }}; }}")
     assert route() == "through the VPN"
     client.run("ip", "link", "set", f"a{cluster.harbour.state.tag}", "down")
     assert route() == "via fe1"

@@ -171,6 +171,12 @@ def test_a_changed_control_plane_is_configured_one_node_at_a_time(tmp_path: Path
     assert leaders == [True, False, False]
 
 
+def test_what_knows_other_nodes_runs_on_all_and_labels_are_each_nodes_own(tmp_path: Path, bundle: Path) -> None:
+    found = steps(context(tmp_path))
+    assert found["cni"].together
+    assert found["settle"].nodes == ("cp1", "cp2", "cp3", "w1", "w2")
+
+
 def test_what_init_was_made_from_need_not_be_compared_with_itself(tmp_path: Path, bundle: Path) -> None:
     digest = runpy.run_path(str(paths.assets() / "ansible/module_utils/yk8s_host.py"))["configuration_digest"]
 

@@ -79,6 +79,16 @@ def test_a_node_runs_for_a_stated_reason(found: HostState, reason: str) -> None:
     assert reason in planned.reason
 
 
+def test_a_step_of_all_together_runs_on_all_when_one_needs_it() -> None:
+    good, new = state(x_a=DONE), state()
+    together = step("x.a").model_copy(update={"together": True})
+    planned = pipeline.decide([together], {"a": new, "b": good})[0]
+    assert planned.nodes == ("a", "b")
+    assert planned.reason == "a: never applied"
+    assert pipeline.decide([together], {"a": good, "b": good})[0].decision == "skip"
+    assert pipeline.decide([together], {"a": new, "b": good}, limit=["a"])[0].nodes == ("a",)
+
+
 def test_unchanged_and_probed_is_skipped_and_drift_is_named() -> None:
     good = state(x_a=DONE)
     assert pipeline.decide([step("x.a")], {"a": good, "b": good})[0].decision == "skip"

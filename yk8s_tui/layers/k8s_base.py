@@ -237,7 +237,7 @@ def _pod_network(context: Context) -> Step:
     if cni == "routed":
         return _step(
             "cni", "Pod network: routed", _names(context.inventory.kubernetes), _playbook("cni-routed", "cni_routed"),
-            variables=variables.routed(context), needs=_joined(context), tolerance="any", why=why,
+            variables=variables.routed(context), needs=_joined(context), tolerance="any", why=why, together=True,
         )  # fmt: skip
     file = variables.cni_file(cni, bundles.Bundle.find(context.config.kubernetes.version))
     return _step(
@@ -248,9 +248,9 @@ def _pod_network(context: Context) -> Step:
 
 def _settle(context: Context) -> Step:
     return _step(
-        "settle", "Labels, taints and roles", (context.inventory.control_planes[0].name,),
+        "settle", "Labels, taints and roles", _names(context.inventory.kubernetes),
         Action(function=f"{ACTIONS}.settle:settle", arguments=variables.settled(context)),
-        needs=("cni", *_joined(context)), why="workloads find the nodes they are meant for",
+        needs=("cni", *_joined(context)), tolerance="any", why="workloads find the nodes they are meant for",
     )  # fmt: skip
 
 

@@ -307,6 +307,7 @@ def settled(context: Context) -> Variables:
     config, nodes = context.config.kubernetes, context.inventory.kubernetes
     role = {"node-role.kubernetes.io/worker": ""}
     return {
+        "source": context.inventory.control_planes[0].name,
         "labels": {
             n.name: {**(role if n.is_worker else {}), **n.labels, **config.labels.get(n.name, {})} for n in nodes
         },

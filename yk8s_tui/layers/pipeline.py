@@ -155,7 +155,8 @@ def _decide(step: Step, states: Mapping[str, HostState], *, full: bool, limit: C
     reasons = {name: reason for name in candidates if (reason := _reason(step, name, states.get(name), full=full))}
     if not reasons:
         return PlannedStep(step=step, decision="skip", reason="unchanged, and probed", nodes=())
-    return PlannedStep(step=step, decision="run", reason=_summary(reasons, candidates), nodes=tuple(reasons))
+    nodes = candidates if step.together else reasons
+    return PlannedStep(step=step, decision="run", reason=_summary(reasons, candidates), nodes=tuple(nodes))
 
 
 def _reason(step: Step, name: str, state: HostState | None, *, full: bool) -> str:

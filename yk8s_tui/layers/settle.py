@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
+from yk8s_tui.errors import Yk8sError
 from yk8s_tui.layers import receipts
 from yk8s_tui.layers.base import ActionContext, NodeOutcome
 from yk8s_tui.layers.kubectl import ADMIN, Kubectl
@@ -21,26 +22,45 @@ DNS_SECONDS = 60
 
 
 async def settle(context: ActionContext, step: Step) -> dict[str, NodeOutcome]:
-    """Make labels and taints of every node what the configuration says; others are left alone."""
-    (first,) = step.nodes
+    """Make labels and taints of these nodes what the configuration says; others are left alone."""
     assert isinstance(step.run, Action)
     wanted = step.run.arguments
-    kubectl = Kubectl(context, first)
-    if context.check_only and not (await context.ssh.run(first, f"test -e {ADMIN}")).ok:
-        return {first: NodeOutcome("ok", "there is no cluster yet")}
-    context.task(first, "Compare labels and taints")
-    nodes = (await kubectl.json("get", "nodes"))["items"]
-    lines = [line for node in nodes for line in node_changes(kubectl, node, wanted)]
-    if getattr(context, "check_only", False):
-        return {first: NodeOutcome("changed" if lines else "ok", f"{len(lines)} changes")}
-    if lines:
-        await receipts.write(context, step, first, "started")
-        await kubectl.script(lines)
-    context.task(first, "Spread DNS")
+    source = wanted["source"]
+    kubectl = Kubectl(context, source)
+    if context.check_only and not (await context.ssh.run(source, f"test -e {ADMIN}")).ok:
+        return dict.fromkeys(step.nodes, NodeOutcome("ok", "there is no cluster yet"))
+    context.task(step.nodes[0], "Compare labels and taints")
+    found = (await kubectl.json("get", "nodes"))["items"]
+    lines = {n["metadata"]["name"]: node_changes(kubectl, n, wanted) for n in found}
+    lines = {name: lines.get(name, []) for name in step.nodes}
+    changing = [name for name in step.nodes if lines[name]]
+    if context.check_only:
+        return {name: _outcome(len(lines[name])) for name in step.nodes}
+    if changing:
+        await _write_receipts(context, step, changing, "started")
+        await kubectl.script([line for name in changing for line in lines[name]])
+    context.task(step.nodes[0], "Spread DNS")
     moved = await _spread_dns(kubectl)
-    await receipts.write(context, step, first, "done")
-    said = f"{len(lines)} changes" + ("; DNS is on two nodes now" if moved else "")
-    return {first: NodeOutcome("changed" if lines or moved else "ok", said if lines or moved else "as configured")}
+    outcomes = {name: _outcome(len(lines[name])) for name in step.nodes}
+    if moved:
+        outcomes[step.nodes[0]] = NodeOutcome("changed", "DNS is on two nodes now")
+    return outcomes | await _write_receipts(context, step, step.nodes, "done")
+
+
+async def _write_receipts(
+    context: ActionContext, step: Step, nodes: Sequence[str], state: Literal["started", "done"]
+) -> dict[str, NodeOutcome]:
+    """Write the receipt of every node; what came of those where that failed."""
+    told = await asyncio.gather(*(receipts.write(context, step, name, state) for name in nodes), return_exceptions=True)
+    failed = {name: error for name, error in zip(nodes, told, strict=True) if error is not None}
+    for error in failed.values():
+        if not isinstance(error, Yk8sError):
+            raise error
+    return {name: NodeOutcome("unreachable", f"{error}") for name, error in failed.items()}
+
+
+def _outcome(changes: int) -> NodeOutcome:
+    return NodeOutcome("changed", f"{changes} changes") if changes else NodeOutcome("ok", "as configured")
 
 
 def node_changes(kubectl: Kubectl, node: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

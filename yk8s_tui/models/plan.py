@@ -79,6 +79,8 @@ class Step(Section):
     """`all`: a failing node blocks what needs this step; `any`: failing nodes are set aside, the others go on."""
     always: bool = False
     """Runs every time and never counts as a change (verification)."""
+    together: bool = False
+    """What it does on a node depends on which others there are: when one of them needs it, it runs on all."""
     changes: tuple[Change, ...] = ()
     destroys: str = ""
     """In words, what is lost; not empty means it needs a consent."""
