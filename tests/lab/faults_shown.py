@@ -72,7 +72,7 @@ class Shown:
         wait_until(lambda: self.has(prefix), patience(seconds), f"{prefix} is shown")
         known = time.monotonic() - began
         found = next(f for key, f in self.found().items() if key.startswith(prefix))
-        self.terminal.wait_for(_beginning(found), seconds=patience(seconds))
+        self.terminal.wait_for(_beginning(found), seconds=patience(seconds) - known)
         times = {"seconds": round(known, 2), "on screen": round(time.monotonic() - began, 2)}
         report("status shows", {"finding": prefix, **times})
         return found

@@ -14,7 +14,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CRASH = """
 import sys
-import termios
 from yk8s_tui import app, cli
 app.Yk8sApp.action_keys_help = lambda self: 1 / 0
 sys.exit(cli.main([]))

@@ -276,6 +276,7 @@ def test_a_lamp_says_how_slow_and_goes_out_with_the_step() -> None:
             state.apply(event)
     found = slow_nodes(state, known, START + 30)
     assert list(found) == ["w4"]
+    assert found["w4"].times == pytest.approx(9.68, rel=0.025)
     assert found["w4"].words == "slow: 9x its peers"
     state.apply_all(event for event in tape.sorted() if event["t"] >= START + 30)
     assert slow_nodes(state, known, START + 60) == {}

@@ -250,7 +250,8 @@ def _settle(context: Context) -> Step:
     return _step(
         "settle", "Labels, taints and roles", _names(context.inventory.kubernetes),
         Action(function=f"{ACTIONS}.settle:settle", arguments=variables.settled(context)),
-        needs=("cni", *_joined(context)), tolerance="any", why="workloads find the nodes they are meant for",
+        needs=("cni", *_joined(context)), tolerance="any" if context.inventory.workers else "all",
+        why="workloads find the nodes they are meant for",
     )  # fmt: skip
 
 

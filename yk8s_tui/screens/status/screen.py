@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -29,6 +29,7 @@ from yk8s_tui.widgets.symbols import symbol
 from yk8s_tui.widgets.table_view import Cells, Heading, TableView
 
 PAGES = (NODES, CONTROL_PLANE, PODS, CERTIFICATES, FRONTENDS, LAYERS, RUNS)
+Result = TypeVar("Result")
 TICK_SECONDS, HURRY_SECONDS = 0.2, 0.05
 """How often the screen takes over what has changed; and until it has the first nodes."""
 HURRY_TICKS = 200
@@ -39,6 +40,26 @@ PAUSE = 20.0
 """Pause between two judgements (or two orders of the rows), in times of what one takes: at most 5 % of a core."""
 FINDING_ROWS = 5
 """Findings shown above the table in a low terminal; twice as many in a high one."""
+
+
+class Seldom:
+    """Work that in a large cluster takes time, and is done again only after a pause."""
+
+    def __init__(self) -> None:
+        self._again = 0.0
+
+    @property
+    def due(self) -> bool:
+        """Whether the pause is over."""
+        return time.monotonic() >= self._again
+
+    def do(self, work: Callable[[], Result]) -> Result:
+        """Do it now."""
+        began = time.monotonic()
+        result = work()
+        ended = time.monotonic()
+        self._again = ended + PAUSE * (ended - began)
+        return result
 
 
 class Feed(Protocol):
@@ -101,7 +122,9 @@ back by itself.
         self._column = -1
         self._reverse = False
         self._words = ""
+        self._asked: tuple[object, ...] = ()
         self._keys: list[Hashable] = []
+        self._judging, self._ordering = Seldom(), Seldom()
         self._ticks = 0
 
     @property
@@ -190,13 +213,8 @@ back by itself.
 
     def _judge(self, now: float) -> None:
         """Look for what is wrong; in a large cluster that takes time, and then it is done less often."""
-        if time.monotonic() < self._judge_again:
-            return
-        began = time.monotonic()
-        self.found = findings(self.status, now)
-        self._judge_again = time.monotonic() + PAUSE * (time.monotonic() - began)
-
-    _judge_again = 0.0
+        if self._judging.due:
+            self.found = self._judging.do(lambda: findings(self.status, now))
 
     def _tabs(self) -> Content:
         parts: list[tuple[str, str]] = []
@@ -209,10 +227,8 @@ back by itself.
     def _paint_table(self, now: float) -> None:
         page, status = self.page, self.status
         asked = (page.id, self._column, self._reverse, self._words)
-        if asked != self._asked or time.monotonic() >= self._order_again:
-            began = time.monotonic()
-            self._asked, self._keys = asked, self._ordered(now)
-            self._order_again = time.monotonic() + PAUSE * (time.monotonic() - began)
+        if asked != self._asked or self._ordering.due:
+            self._asked, self._keys = asked, self._ordering.do(lambda: self._ordered(now))
         keys = self._keys
 
         def compute(key: Hashable) -> Cells:
@@ -222,9 +238,6 @@ back by itself.
         headings = [Heading(self._title(n), c.width, c.right, c.flexible) for n, c in enumerate(page.columns)]
         empty = "no row has these words" if self._words else page.empty
         self.query_one(TableView).show(headings, keys, compute, empty)
-
-    _asked: tuple[object, ...] = ()
-    _order_again = 0.0
 
     def _ordered(self, now: float) -> list[Hashable]:
         """The rows that are wanted, in the order that is wanted; in a large cluster that takes time, too."""
