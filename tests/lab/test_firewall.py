@@ -57,7 +57,7 @@ def run(cluster: LabCluster, plan: Plan) -> list[dict[str, object]]:
 
 def test_rules_that_cut_ssh_off_are_taken_back(cluster: LabCluster) -> None:
     files = cluster.exec("fe1", "cat /etc/nftables.conf /etc/nftables.d/*").stdout
-    events = run(cluster, firewall_plan(cluster, ["192.0.2.0/24"], 8))
+    events = run(cluster, firewall_plan(cluster, ["192.0.2.0/24"], 15))
     assert events[-1]["result"] == "failed"
     aside = [e for e in events if e["type"] == "node_set_aside"]
     assert {e["node"] for e in aside} == {"fe1", "fe2"}

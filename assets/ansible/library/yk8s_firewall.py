@@ -271,7 +271,10 @@ def owner_of(options):
 def confirm(files, owner):
     """Disarm, put the files in place, and remember what the kernel has."""
     if not os.path.exists(FORMER) or read(os.path.join(WORK, "owner")) != owner:
-        raise Refused("the new rules were not confirmed in time, the former ones are in force again")
+        raise Refused(
+            "the new rules were not confirmed in time, the former ones are in force again: they cut SSH off "
+            "from the machine that runs this (see trampoline.ssh_allowed_sources), or it was too slow to come back"
+        )
     disarm()
     different = differences(files)
     for path in different:
