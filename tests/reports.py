@@ -94,7 +94,7 @@ def write_run(root: Path, events: Iterable[Event], *, result: Mapping[str, Any] 
     directory.mkdir(parents=True)
     about = {
         "format": 1, "id": RUN, "number": 12, "operation": "apply", "cluster": "berlin-1", "started": START,
-        "by": "kim@desk", "consents": [], "waivers": {}, "asked": {"layers": [], "limit": [], "full": False},
+        "by": "kim@desk", "consents": [], "waivers": {},
     }  # fmt: skip
     (directory / "run.json").write_text(json.dumps(about))
     (directory / "config.toml").write_text('[kubernetes]\nversion = "1.36.3"\n')

@@ -14,7 +14,7 @@ import pytest
 
 from tests.lab.conftest import LabCluster, MakeLab, wait_until
 from tests.lab.frontends import apply, journal, trampoline, vip
-from yk8s_tui.models.plan import Plan
+from yk8s_tui.models.plan import Plan, Scope
 from yk8s_tui.operations.plan import make_plan
 from yk8s_tui.runs.start import run_directory, start_run
 
@@ -37,7 +37,7 @@ def reachable(address: str, port: int) -> bool:
 
 def firewall_plan(cluster: LabCluster, sources: list[str], seconds: int) -> Plan:
     """A plan with only the firewall, which lets SSH in from these sources alone."""
-    plan = asyncio.run(make_plan(cluster.repository, layers=["trampoline"], full=True))
+    plan = asyncio.run(make_plan(cluster.repository, Scope(layers=("trampoline",), full=True)))
     steps = []
     for planned in plan.steps:
         if planned.step.id == "trampoline.firewall":

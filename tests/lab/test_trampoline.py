@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +76,29 @@ def test_what_was_changed_by_hand_is_seen_shown_and_mended(cluster: LabCluster) 
     apply(cluster)
     assert cluster.exec("fe1", "sysctl -n net.ipv4.ip_nonlocal_bind").stdout.strip() == "1"
     assert cluster.exec("fe2", "tail -c 1 /etc/haproxy/haproxy.cfg").stdout == "\n"
+
+
+def test_a_saved_plan_runs_as_it_was_read_or_not_at_all(cluster: LabCluster, tmp_path: Path) -> None:
+    saved, sysctls = str(tmp_path / "plan.json"), "/etc/sysctl.d/90-yk8s-trampoline.conf"
+    runs = cluster.cli("runs", "list").stdout
+    assert cluster.cli("plan", "--layer", "trampoline", "--limit", "fe1", "--full", "--out", saved).returncode == 0
+
+    cluster.repository.update({"trampoline.firewall_rules": [{"port": 9098}]})
+    refused = cluster.cli("apply", "--yes", "--plan", saved)
+    assert (refused.returncode, "the configuration has changed since" in refused.stderr) == (2, True), refused.stderr
+    cluster.repository.update({"trampoline.firewall_rules": None})
+
+    cluster.exec("fe2", f"echo >> {sysctls}")
+    refused = cluster.cli("apply", "--yes", "--plan", saved)
+    assert (refused.returncode, "the hosts have changed since" in refused.stderr) == (2, True), refused.stderr
+    assert cluster.cli("runs", "list").stdout == runs
+    cluster.exec("fe2", f"sed -i '$d' {sysctls}")
+
+    done = cluster.cli("apply", "--yes", "--plan", saved)
+    assert done.returncode == 0, done.stdout + done.stderr
+    finished = [event for event in journal(cluster) if event["type"] == "step_finished"]
+    assert {node for event in finished for node in event["nodes"]} == {"fe1"}
+    assert "trampoline.base" in {event["step"] for event in finished}
 
 
 def test_sshd_takes_keys_only_and_this_key_still_works(cluster: LabCluster) -> None:

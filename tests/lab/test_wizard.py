@@ -78,8 +78,8 @@ def test_from_the_first_page_to_a_finished_run(terminal: Terminal, tmp_path: Pat
     try:
         _watch(terminal)
         assert ("done" if available() else "partial") in cluster.cli("runs", "list").stdout
-        (about,) = repository.root.glob("runs/*/run.json")
-        assert json.loads(about.read_text())["asked"] == {"layers": [], "limit": [], "full": False}
+        (plan,) = repository.root.glob("runs/*/plan.json")
+        assert json.loads(plan.read_text())["scope"] == {"layers": [], "limit": [], "full": False}
         if available():
             _is_whole(cluster)
     finally:

@@ -14,7 +14,7 @@ import pytest
 
 import yk8s_tui
 from yk8s_tui.layers import pipeline
-from yk8s_tui.models.plan import Action, Playbook, Step
+from yk8s_tui.models.plan import Action, Playbook, Scope, Step
 from yk8s_tui.status.hosts import HostState, Receipt
 
 HASH = "yk8s_tui.layers.pipeline:order"
@@ -86,7 +86,7 @@ def test_a_step_of_all_together_runs_on_all_when_one_needs_it() -> None:
     assert planned.nodes == ("a", "b")
     assert planned.reason == "a: never applied"
     assert pipeline.decide([together], {"a": good, "b": good})[0].decision == "skip"
-    assert pipeline.decide([together], {"a": new, "b": good}, limit=["a"])[0].nodes == ("a",)
+    assert pipeline.decide([together], {"a": new, "b": good}, Scope(limit=("a",)))[0].nodes == ("a",)
 
 
 def test_unchanged_and_probed_is_skipped_and_drift_is_named() -> None:
@@ -96,8 +96,8 @@ def test_unchanged_and_probed_is_skipped_and_drift_is_named() -> None:
     planned = pipeline.decide([step("x.a")], {"a": good, "b": drifted})[0]
     assert planned.nodes == ("b",)
     assert "/etc/f differs" in planned.reason
-    assert pipeline.decide([step("x.a")], {"a": good, "b": good}, full=True)[0].nodes == ("a", "b")
-    assert pipeline.decide([step("x.a")], {}, limit=["b"])[0].nodes == ("b",)
+    assert pipeline.decide([step("x.a")], {"a": good, "b": good}, Scope(full=True))[0].nodes == ("a", "b")
+    assert pipeline.decide([step("x.a")], {}, Scope(limit=("b",)))[0].nodes == ("b",)
     assert pipeline.decide([step("x.a", always=True)], {"a": good, "b": good})[0].decision == "run"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yk8s_tui.commands.common import ask, cluster_directory
-from yk8s_tui.commands.plan import add_selection, plan_lines
+from yk8s_tui.commands.plan import add_selection, plan_lines, scope_of
 from yk8s_tui.errors import CancelledError, ExitCode, PreflightError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
@@ -60,15 +60,17 @@ def run(args: argparse.Namespace) -> int:
 def apply_repository(repository: Repository, args: argparse.Namespace) -> int:
     """The whole way of an apply for one repository."""
     from yk8s_tui.commands.preflight import parse_waivers
+    from yk8s_tui.models.plan import WHOLE
     from yk8s_tui.operations import apply as operation
     from yk8s_tui.operations.plan import make_plan
 
     waivers = parse_waivers(args.waive)
     saved = _saved(args.plan) if args.plan else None
     granted = _machines(repository, args, saved)
-    plan = asyncio.run(
-        make_plan(repository, layers=args.layer, limit=args.limit, full=args.full, check_only=args.check)
-    )
+    scope = scope_of(args)
+    if saved is not None and scope == WHOLE:
+        scope = saved.scope
+    plan = asyncio.run(make_plan(repository, scope, check_only=args.check))
     if saved is not None:
         operation.refuse_when_moved(saved, plan)
     if plan.changing:
@@ -79,10 +81,7 @@ def apply_repository(repository: Repository, args: argparse.Namespace) -> int:
         if not args.yes and not args.check:
             _ask("Apply this plan? [y/N] ")
         used = asyncio.run(_preflight(repository, plan, waivers, args))
-    run_id = operation.start(
-        repository, plan, by=operator(), consents=(*granted, *consents), waivers=used,
-        layers=args.layer or (), limit=args.limit or (), full=args.full,
-    )  # fmt: skip
+    run_id = operation.start(repository, plan, by=operator(), consents=(*granted, *consents), waivers=used)
     return _result(repository, run_id, args)
 
 

@@ -11,7 +11,7 @@ from yk8s_tui.commands.common import cluster_directory, print_json
 from yk8s_tui.errors import ExitCode
 
 if TYPE_CHECKING:
-    from yk8s_tui.models.plan import Plan
+    from yk8s_tui.models.plan import Plan, Scope
     from yk8s_tui.repository.repository import Repository
 
 
@@ -32,6 +32,13 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--full", action="store_true", help="run unchanged steps, too")
 
 
+def scope_of(args: argparse.Namespace) -> Scope:
+    """The selection as the options say it."""
+    from yk8s_tui.models.plan import Scope
+
+    return Scope(layers=tuple(args.layer), limit=tuple(args.limit), full=args.full)
+
+
 def run(args: argparse.Namespace) -> int:
     """Print the plan; it is not an error when nothing is to be done."""
     from yk8s_tui.operations.plan import make_plan
@@ -39,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from yk8s_tui.repository.repository import Repository
 
     repository = Repository(cluster_directory(args))
-    plan = asyncio.run(make_plan(repository, layers=args.layer, limit=args.limit, full=args.full))
+    plan = asyncio.run(make_plan(repository, scope_of(args)))
     if args.out:
         write_atomic(args.out, plan.model_dump_json(indent=2))
     if args.json:

@@ -12,7 +12,7 @@ from pathlib import Path
 from yk8s_tui import paths
 from yk8s_tui.errors import UsageError
 from yk8s_tui.layers.base import Context, Layer
-from yk8s_tui.models.plan import PlannedStep, Playbook, Step, digest_of
+from yk8s_tui.models.plan import WHOLE, PlannedStep, Playbook, Scope, Step, digest_of
 from yk8s_tui.models.types import LAYERS
 from yk8s_tui.status.hosts import HostState
 
@@ -135,24 +135,20 @@ def _tree_digest(root: Path) -> str:
     return digest_of([(str(f.relative_to(root)), hashlib.sha256(f.read_bytes()).hexdigest()) for f in files])
 
 
-def decide(
-    steps: Sequence[Step],
-    states: Mapping[str, HostState],
-    *,
-    full: bool = False,
-    limit: Collection[str] = (),
-) -> tuple[PlannedStep, ...]:
+def decide(steps: Sequence[Step], states: Mapping[str, HostState], scope: Scope = WHOLE) -> tuple[PlannedStep, ...]:
     """For every step, whether it runs, on which nodes, and why."""
-    return tuple(_decide(step, states, full=full, limit=limit) for step in steps)
+    return tuple(_decide(step, states, scope) for step in steps)
 
 
-def _decide(step: Step, states: Mapping[str, HostState], *, full: bool, limit: Collection[str]) -> PlannedStep:
-    candidates = [name for name in step.nodes if not limit or name in limit]
+def _decide(step: Step, states: Mapping[str, HostState], scope: Scope) -> PlannedStep:
+    candidates = [name for name in step.nodes if not scope.limit or name in scope.limit]
     if not candidates:
         return PlannedStep(step=step, decision="skip", reason="not among the chosen nodes", nodes=())
     if step.always:
         return PlannedStep(step=step, decision="run", reason="verifies what was done", nodes=tuple(candidates))
-    reasons = {name: reason for name in candidates if (reason := _reason(step, name, states.get(name), full=full))}
+    reasons = {
+        name: reason for name in candidates if (reason := _reason(step, name, states.get(name), full=scope.full))
+    }
     if not reasons:
         return PlannedStep(step=step, decision="skip", reason="unchanged, and probed", nodes=())
     nodes = candidates if step.together else reasons

@@ -109,12 +109,28 @@ class Missing(Section):
     remedy: str = ""
 
 
+class Scope(Section):
+    """The part of a cluster that a plan is made for."""
+
+    layers: tuple[str, ...] = ()
+    """Empty: all."""
+    limit: tuple[str, ...] = ()
+    """Names of nodes; empty: all."""
+    full: bool = False
+    """Unchanged steps run, too."""
+
+
+WHOLE = Scope()
+"""The whole cluster, and of it what is not as it should be."""
+
+
 class Plan(Section):
     """The list that is shown is the list that runs."""
 
     schema_version: Literal[1] = 1
     cluster: str
     operation: Operation
+    scope: Scope = WHOLE
     created: str
     """UTC, ISO 8601."""
     tool_version: str

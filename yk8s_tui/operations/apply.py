@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from yk8s_tui.backends.base import Harbour, HarbourEvent, HarbourPlan
@@ -128,15 +128,10 @@ def start(
     by: str,
     consents: Consents = (),
     waivers: Mapping[str, str] | None = None,
-    layers: Iterable[str] = (),
-    limit: Iterable[str] = (),
-    full: bool = False,
 ) -> str:
     """Start a run of this plan in a process of its own; returns the run's id.
 
-    `layers`, `limit` and `full` are what the plan was made for; the run keeps them for its report.
     The inventory of the cluster repository is written first, for the operator's own Ansible commands.
     """
     write_inventory(repository.root, plan.inventory, [planned.step for planned in plan.steps])
-    asked = {"layers": list(layers), "limit": list(limit), "full": full}
-    return start_run(repository.root, plan, by=by, consents=consents, waivers=dict(waivers or {}), asked=asked)
+    return start_run(repository.root, plan, by=by, consents=consents, waivers=waivers)

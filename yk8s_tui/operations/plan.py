@@ -15,47 +15,40 @@ from yk8s_tui.layers import k8s_base, pipeline, trampoline
 from yk8s_tui.layers.base import Context
 from yk8s_tui.models.config import Config
 from yk8s_tui.models.nodes import Inventory
-from yk8s_tui.models.plan import Plan, PlannedStep, Step, digest_of
+from yk8s_tui.models.plan import WHOLE, Plan, PlannedStep, Scope, Step, digest_of
 from yk8s_tui.repository.repository import Repository
 from yk8s_tui.repository.secrets import SecretStore
 from yk8s_tui.runs.estimates import load_durations, roles_of
 from yk8s_tui.status.hosts import HostState, probe
 
 
-async def make_plan(
-    repository: Repository,
-    *,
-    layers: Collection[str] = (),
-    limit: Collection[str] = (),
-    full: bool = False,
-    check_only: bool = False,
-) -> Plan:
+async def make_plan(repository: Repository, scope: Scope = WHOLE, *, check_only: bool = False) -> Plan:
     """The plan that makes the hosts what the configuration says.
 
-    `layers` and `limit` (node names) narrow it; `full` runs unchanged steps, too. Hosts are only
-    read. Secrets that the steps need and that do not exist yet are generated in the repository.
+    Hosts are only read. Secrets that the steps need and that do not exist yet are generated in the repository.
     Raises `InvalidConfig`, and `UsageError` for unknown layers and nodes.
     """
     config = repository.load()
     inventory = await harbour_for(config, repository.root).inventory(config)
-    if unknown := sorted(set(limit) - set(inventory.names)):
+    if unknown := sorted(set(scope.limit) - set(inventory.names)):
         raise UsageError(f"no node {', '.join(unknown)}", hint=f"the nodes are {', '.join(inventory.names)}")
     states = await probe_hosts(repository, inventory)
     context = make_context(repository, config, inventory, states)
     trampoline.ensure_secrets(context, SecretStore(repository.secrets_dir))
     k8s_base.ensure_secrets(context, SecretStore(repository.secrets_dir))
-    steps = with_digests(repository, pipeline.select(context, layers))
+    steps = with_digests(repository, pipeline.select(context, scope.layers))
     return Plan(
         cluster=config.cluster.name,
         operation="apply",
+        scope=scope,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         tool_version=__version__,
         config_digest=digest_of(config.model_dump(mode="json")),
         live_digest=live_digest(states),
         inventory=inventory,
         facts={name: state.facts for name, state in states.items()},
-        steps=estimated(repository, inventory, pipeline.decide(steps, states, full=full, limit=limit)),
-        missing=tuple(k8s_base.missing_artifacts(context)) if not layers or "k8s-base" in layers else (),
+        steps=estimated(repository, inventory, pipeline.decide(steps, states, scope)),
+        missing=tuple(k8s_base.missing_artifacts(context)) if not scope.layers or "k8s-base" in scope.layers else (),
         check_only=check_only,
     )
 

@@ -63,12 +63,10 @@ def start_run(
     by: str,
     consents: Iterable[tuple[str, str]] = (),
     waivers: Mapping[str, str] | None = None,
-    asked: Mapping[str, Any] | None = None,
 ) -> str:
     """Start a run of this plan in its own session; returns its id once the engine is at work.
 
-    `consents` are (step id, what is lost); `waivers` map `check[@node]` to the reason; `asked` are the `layers`,
-    `limit` and `full` that the plan was made for, which its report shows. Raises
+    `consents` are (step id, what is lost); `waivers` map `check[@node]` to the reason. Raises
     `LockedError` when another run holds the cluster, and `Yk8sError` when the engine does not begin.
     """
     if held := holder(root):
@@ -78,7 +76,7 @@ def start_run(
             why=str(held),
             hint="watch it with `yk8s-tui runs attach`, or end it with `yk8s-tui runs cancel`",
         )
-    directory = new_directory(root, plan, by, tuple(consents), dict(waivers or {}), dict(asked or {}))
+    directory = new_directory(root, plan, by, tuple(consents), dict(waivers or {}))
     process = spawn_engine(directory)
     _await_begin(directory, process)
     return directory.name
@@ -177,7 +175,6 @@ def new_directory(
     by: str,
     consents: tuple[tuple[str, str], ...],
     waivers: dict[str, str],
-    asked: dict[str, Any],
 ) -> Path:
     """Make the directory of a run, with everything its engine reads."""
     parent = runs_directory(root)
@@ -199,7 +196,6 @@ def new_directory(
             "by": by,
             "consents": [list(consent) for consent in consents],
             "waivers": waivers,
-            "asked": asked,
         }
         write_atomic(directory / "plan.json", plan.model_dump_json(indent=1) + "\n", mode=0o600)
         config = root / "config" / "config.toml"

@@ -19,7 +19,7 @@ from textual.worker import get_current_worker
 from yk8s_tui import paths
 from yk8s_tui.backends.base import HarbourEvent
 from yk8s_tui.errors import Yk8sError
-from yk8s_tui.models.plan import Plan
+from yk8s_tui.models.plan import Plan, Scope
 from yk8s_tui.screens import review_work as w
 from yk8s_tui.widgets.bars import KeyBar, TitleBar
 from yk8s_tui.widgets.check_list import CheckList, key_of
@@ -70,19 +70,10 @@ looks again) or waived with a reason, which is recorded.
             super().__init__()
             self.run = run
 
-    def __init__(
-        self,
-        root: Path,
-        *,
-        only_layers: tuple[str, ...] = (),
-        limit: tuple[str, ...] = (),
-        full: bool = False,
-    ) -> None:
+    def __init__(self, root: Path) -> None:
         super().__init__()
         self.root = root
-        self.only_layers = only_layers
-        self.limit = limit
-        self.full = full
+        self.full = False
         self.plan: Plan | None = None
         self.plan_hash = ""
         self.machines: w.Machines | None = None
@@ -133,7 +124,7 @@ looks again) or waived with a reason, which is recorded.
                 self.post_message(self.News(news))
 
         waivers = dict(self.query_one(CheckList).waived)
-        w.Job(self.root, tell, lambda: worker.is_cancelled, self.only_layers, self.limit, self.full, waivers).run()
+        w.Job(self.root, tell, lambda: worker.is_cancelled, Scope(full=self.full), waivers).run()
 
     # News of the thread
 
@@ -218,8 +209,7 @@ looks again) or waived with a reason, which is recorded.
         plan, checks = self.plan, self.query_one(CheckList)
         title = self.query_one(TitleBar)
         name = plan.cluster if plan else self.machines.cluster if self.machines else self.root.name
-        only = f" {symbol('dot')} only {' '.join(self.limit)}" if self.limit else ""
-        title.left = f"{name} {symbol('dot')} review{only}"
+        title.left = f"{name} {symbol('dot')} review"
         title.right = self._summary()
         found = checks.counts()
         parts = [
@@ -353,11 +343,8 @@ looks again) or waived with a reason, which is recorded.
     @work(thread=True, exclusive=True, exit_on_error=False, group="start")
     def _start_run(self, plan: Plan, confirmed: str | None, waivers: dict[str, str]) -> None:
         try:
-            w.refuse_moved(self.root, plan, layers=self.only_layers, limit=self.limit, full=self.full)
-            run = w.start_run(
-                self.root, plan, confirmed=confirmed, waivers=waivers, granted=self.granted,
-                layers=self.only_layers, limit=self.limit, full=self.full,
-            )  # fmt: skip
+            w.refuse_moved(self.root, plan)
+            run = w.start_run(self.root, plan, confirmed=confirmed, waivers=waivers, granted=self.granted)
             self.post_message(self.Started(run))
         except w.MovedError as error:
             self.post_message(self.News(w.Moved(error)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from yk8s_tui.backends.base import HarbourEvent, ResourceChange
 from yk8s_tui.errors import UsageError
-from yk8s_tui.models.plan import Plan
+from yk8s_tui.models.plan import WHOLE, Plan, Scope
 from yk8s_tui.repository.repository import Repository
 
 if TYPE_CHECKING:
@@ -92,9 +92,7 @@ class Job:
     root: Path
     tell: Callable[[News], None]
     cancelled: Callable[[], bool]
-    layers: tuple[str, ...] = ()
-    limit: tuple[str, ...] = ()
-    full: bool = False
+    scope: Scope = WHOLE
     waivers: Mapping[str, str] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -114,7 +112,7 @@ class Job:
         self.tell(Phase("asking every host what it is like"))
         from yk8s_tui.operations.plan import make_plan
 
-        plan = await make_plan(repository, layers=self.layers, limit=self.limit, full=self.full)
+        plan = await make_plan(repository, self.scope)
         if self.cancelled():
             return
         self.tell(Planned(plan, plan.hash[:6], tuple(configuration_diff(repository))))
@@ -202,15 +200,13 @@ def configuration_diff(repository: Repository) -> list[str]:
     return list(difflib.unified_diff(before.read_text().splitlines(), now, "last run", "now", lineterm="", n=1))
 
 
-def refuse_moved(
-    root: Path, plan: Plan, *, layers: tuple[str, ...] = (), limit: tuple[str, ...] = (), full: bool = False
-) -> None:
+def refuse_moved(root: Path, plan: Plan) -> None:
     """Read the configuration and ask the hosts once more; raises `MovedError` when that gives another plan."""
     from yk8s_tui.operations.apply import refuse_when_moved
     from yk8s_tui.operations.plan import make_plan
 
     try:
-        current = asyncio.run(make_plan(Repository(root), layers=layers, limit=limit, full=full))
+        current = asyncio.run(make_plan(Repository(root), plan.scope))
         refuse_when_moved(plan, current)
     except UsageError as error:
         raise MovedError(
@@ -227,13 +223,8 @@ def start_run(
     confirmed: str | None,
     waivers: Mapping[str, str],
     granted: tuple[tuple[str, str], ...] = (),
-    layers: tuple[str, ...] = (),
-    limit: tuple[str, ...] = (),
-    full: bool = False,
 ) -> str:
     """Start the run of a plan; returns its id. `granted` are the consents given for machines before.
-
-    `layers`, `limit` and `full` are what the plan was made for.
 
     Raises `ConsentError`, `LockedError`, `Yk8sError`."""
     import getpass
@@ -243,6 +234,4 @@ def start_run(
 
     consents = (*granted, *apply.require_consents(plan, confirmed))
     by = f"{getpass.getuser()}@{socket.gethostname()}"
-    return apply.start(
-        Repository(root), plan, by=by, consents=consents, waivers=waivers, layers=layers, limit=limit, full=full
-    )
+    return apply.start(Repository(root), plan, by=by, consents=consents, waivers=waivers)

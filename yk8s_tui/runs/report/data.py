@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from yk8s_tui.models.plan import Plan, PlannedStep
 from yk8s_tui.runs.events import Event
@@ -27,8 +26,6 @@ class Beside:
     number: int = 0
     result: str = ""
     """`running`, `interrupted`, or the result of the run."""
-    asked: Mapping[str, Any] = field(default_factory=dict)
-    """`layers`, `limit`, `full` as they were asked for; empty for runs that did not write it down."""
     plan: Plan | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     """What is known of versions besides what the journal says."""

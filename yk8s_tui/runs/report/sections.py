@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from yk8s_tui.models.plan import PlannedStep
+from yk8s_tui.models.plan import WHOLE, PlannedStep
 from yk8s_tui.runs.events import Event
 from yk8s_tui.runs.report.data import Report
 from yk8s_tui.runs.report.words import Text, clock, count, kind, mark, moment, span
@@ -66,12 +66,11 @@ def _failure(failure: Failure, report: Report, text: Text) -> str:
 
 def asked(report: Report, text: Text) -> str:
     """Operation, who, where, when, and which part of the cluster."""
-    state, asked_for = report.state, report.beside.asked
+    state, plan = report.state, report.beside.plan
+    scope = plan.scope if plan else WHOLE
     layers = list(dict.fromkeys(step.layer for step in state.steps.values()))
-    chosen = asked_for.get("layers") or ()
-    limit = asked_for.get("limit") or ()
-    of_all = "all nodes" if asked_for else ""
-    every = "every step, whether changed or not (--full)" if asked_for.get("full") else ""
+    of_all = "all nodes" if plan else ""
+    every = "every step, whether changed or not (--full)" if scope.full else ""
     return section(
         "What was asked",
         pairs(
@@ -81,8 +80,8 @@ def asked(report: Report, text: Text) -> str:
                 ("By", text(state.by)),
                 ("From host", text(state.host)),
                 ("Started", moment(report.started)),
-                ("Layers", text.names(chosen) if chosen else text.names(layers)),
-                ("Limited to", text.names(limit) if limit else of_all),
+                ("Layers", text.names(scope.layers) if scope.layers else text.names(layers)),
+                ("Limited to", text.names(scope.limit) if scope.limit else of_all),
                 ("Steps", every),
                 ("Mode", "check only: nothing was changed" if state.check_only else ""),
                 ("Plan", f"<code>{text(state.plan_hash[:16])}</code>" if state.plan_hash else ""),

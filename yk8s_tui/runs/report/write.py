@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from yk8s_tui.errors import UsageError
 from yk8s_tui.models.plan import Plan
@@ -51,24 +49,13 @@ def _events(journal: Path) -> Iterator[Event]:
 
 
 def _beside(directory: Path, run: RunSummary) -> Beside:
-    about = _json(directory / "run.json")
-    asked = about.get("asked")
     return Beside(
         run=run.id,
         number=run.number,
         result=run.result,
-        asked=asked if isinstance(asked, dict) else {},
         plan=_plan(directory / "plan.json"),
         versions=_versions(directory / "config.toml"),
     )
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _plan(path: Path) -> Plan | None:
