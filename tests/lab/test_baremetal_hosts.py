@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import secrets
-import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -173,9 +173,9 @@ async def test_sudo_with_a_password_on_stdin_only(lab: LabCluster, given: Reposi
         assert (await ssh.run("w1", "id -un", sudo=False)).text == "asked\n"
         local = given.root / "file"
         local.write_bytes(b"x" * 300_000)
-        assert await ssh.put("w1", local, f"/root/{stored}", mode=0o640)
-        assert not await ssh.put("w1", local, f"/root/{stored}", mode=0o640)
-    assert lab.exec("w1", f"stat -c '%U %a %s' /root/{stored}").stdout == "root 640 300000\n"
+        sent = await ssh.send("w1", "cat > /root/sent", each([local]), progress=lambda sent: None)
+        assert sent.ok, sent.error_text
+    assert lab.exec("w1", "stat -c '%U %s' /root/sent; tr -d x < /root/sent").stdout == "root 300000\n"
 
 
 async def test_sudo_without_a_password(lab: LabCluster, given: Repository) -> None:
@@ -226,6 +226,9 @@ async def test_a_jump_host(lab: LabCluster, given: Repository) -> None:
     async with await pool(given) as ssh:
         told = (await ssh.run("w1", "echo $SSH_CONNECTION")).text.split()
         assert (told[0], told[2]) == (jump, target)
+        known = [given.known_hosts]
+        sent = await ssh.send("w1", "echo $SSH_CONNECTION; wc -c", each(known), progress=lambda sent: None)
+        assert sent.text.split()[0::4] == [jump, str(given.known_hosts.stat().st_size)]
     lines = [line for line in given.known_hosts.read_text().splitlines() if not line.startswith(jump)]
     given.known_hosts.write_text("\n".join(lines) + "\n")
     async with await pool(given) as ssh:
@@ -264,20 +267,59 @@ async def test_a_command_that_takes_too_long_is_ended_on_the_host(lab: LabCluste
             )
 
 
-async def test_files_arrive_whole_or_not_at_all(lab: LabCluster, given: Repository) -> None:
+async def test_files_come_one_after_the_other(lab: LabCluster, given: Repository) -> None:
     await pin_all(given)
-    local = given.root / "file"
-    local.write_bytes(secrets.token_bytes(1_000_000))
-    seen: list[tuple[int, int]] = []
+    parts = [given.root / "one", given.root / "two"]
+    for part, size in zip(parts, (3_000_000, 5), strict=True):
+        part.write_bytes(secrets.token_bytes(size))
+    seen: list[int] = []
     async with await pool(given) as ssh:
-        target = "/root/with space/file's"
-        assert await ssh.put("cp1", local, target, mode=0o600, progress=lambda sent, of: seen.append((sent, of)))
-        assert seen[-1] == (1_000_000, 1_000_000)
-        with pytest.raises(Yk8sError, match="digest is"):
-            await ssh.put("cp1", local, target, mode=0o600, sha256="0" * 64)
-        assert not await ssh.put("cp1", local, target, mode=0o755)
-    left = lab.exec("cp1", f"ls -A {shlex.quote('/root/with space')}; stat -c %a {shlex.quote(target)}").stdout
-    assert left == "file's\n755\n"
+        done = await ssh.send(
+            "cp1", "head -c 3000000 > '/root/a b'; cat > /root/rest", each(parts), progress=seen.append
+        )
+        assert (done.exit, seen[-1]) == (0, 3_000_005)
+        refused = await ssh.send("cp1", "echo no >&2; exit 7", each(parts), progress=seen.append)
+        assert (refused.exit, refused.stderr) == (7, b"no\n")
+    digests = lab.exec("cp1", "sha256sum '/root/a b' /root/rest | cut -c1-64").stdout.split()
+    assert digests == [hashlib.sha256(part.read_bytes()).hexdigest() for part in parts]
+
+
+async def test_when_a_file_cannot_be_had_the_command_sees_the_end(lab: LabCluster, given: Repository) -> None:
+    await pin_all(given)
+    whole = given.root / "whole"
+    whole.write_bytes(b"x" * 100)
+
+    async def files() -> AsyncIterator[Path]:
+        yield whole
+        raise Yk8sError("damaged")
+
+    async with await pool(given) as ssh:
+        with pytest.raises(Yk8sError, match="damaged"):
+            await ssh.send("cp1", "wc -c > /root/count", files(), progress=lambda sent: None)
+    assert lab.exec("cp1", "cat /root/count").stdout == "100\n"
+
+
+async def test_sending_that_is_cancelled_is_ended_on_the_host(lab: LabCluster, given: Repository) -> None:
+    change(given, "w1", ssh_user="free")
+    await pin_all(given)
+    endless = given.root / "endless"
+    endless.write_bytes(b"x" * 10_000_000)
+    async with await pool(given) as ssh:
+        for node in ("cp1", "w1"):
+            began = asyncio.Event()
+            sending = asyncio.ensure_future(
+                ssh.send(node, "cat | sleep 4322; echo more", each([endless]), progress=lambda sent, e=began: e.set())
+            )
+            await asyncio.wait_for(began.wait(), 20)
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+            assert "sleep 4322" not in lab.exec(node, "ps -eo args").stdout
+
+
+async def each(paths: list[Path]) -> AsyncIterator[Path]:
+    for path in paths:
+        yield path
 
 
 async def test_many_commands_at_once_on_one_connection(given: Repository) -> None:

@@ -15,6 +15,7 @@ from yk8s_tui.backends.ssh_process import (
     MARKER,
     CommandTimeoutError,
     Completed,
+    End,
     Feed,
     HostKeyError,
     SudoRefusedError,
@@ -34,9 +35,6 @@ SESSIONS_PER_NODE = 6
 
 CONNECTS_AT_ONCE = 64
 """Handshakes at once; each costs this machine some 10 ms of CPU."""
-
-CHUNK = 256 * 1024
-"""Bytes sent between two reports of progress."""
 
 WITHOUT_PASSWORD = "sudo -k -n --"
 WITH_PASSWORD = "sudo -k -S -p '' --"
@@ -113,32 +111,19 @@ class SshPool:
         """
         return await self._link(node_name).run(command, of_bytes(input or b""), sudo=sudo, timeout=timeout)
 
-    async def put(
-        self,
-        node: str,
-        local: Path,
-        remote: str,
-        *,
-        mode: int,
-        sha256: str | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> bool:
-        """Send a file, atomically; returns False when the node has it already (then nothing is sent).
-
-        `progress` gets bytes sent and bytes in all. Raises `Yk8sError` when what arrived is not what
-        was sent, or not what `sha256` says.
-        """
-        from yk8s_tui.backends.ssh_files import send
-
-        return await send(self, node, local, remote, mode=mode, sha256=sha256, progress=progress)
-
     async def run_fed(self, node_name: str, command: str, feed: Feed, *, timeout: float | None = 60) -> Completed:
         """Like `run` as root, with input that comes bit by bit; the command sees its end when `feed` ends."""
         return await self._link(node_name).run(command, feed, sudo=True, timeout=timeout)
 
-    async def stream(self, node_name: str, command: str, local: Path, *, progress: Callable[[int], None]) -> Completed:
-        """Run a command as root with a file on its stdin; `progress` gets the bytes sent so far."""
-        return await self._link(node_name).run(command, of_file(local, progress), sudo=True, timeout=None)
+    async def send(
+        self, node_name: str, command: str, files: AsyncIterator[Path], *, progress: Callable[[int], None]
+    ) -> Completed:
+        """Run a command as root with the content of files, one after the other, on its stdin; without a time limit.
+
+        `progress` gets the bytes sent so far. Raises `UnreachableError`, and what `files` raises: the command sees
+        the end of its input then.
+        """
+        return await self._link(node_name).send(command, files, progress)
 
     @contextlib.asynccontextmanager
     async def follow(self, node_name: str, command: str, first: bytes = b"") -> AsyncIterator[Following]:
@@ -215,12 +200,7 @@ class _Link:
         connection = await self._open(True)
         line, feed = self._prepared(MARKER + command, of_bytes(first), self._root)
         given = b"".join([chunk async for chunk in feed])
-        timeout, name = self.connector.timeout, self.node.name
-
-        async def end(ending: str) -> None:
-            async with self.endings:
-                await execute(connection, *self._prepared(ending, of_bytes(b""), self._root), timeout=None, end=end)
-
+        timeout, name, end = self.connector.timeout, self.node.name, self._ending(connection)
         async with self.sessions, self.connector.explained(self.node):
             try:
                 async with follow(connection, name, line, given, timeout=timeout, end=end) as following:
@@ -232,6 +212,17 @@ class _Link:
                 if connection.is_closed():
                     raise ConnectionResetError(errno.ECONNRESET, "closed") from None
                 raise
+
+    async def send(self, command: str, files: AsyncIterator[Path], progress: Callable[[int], None]) -> Completed:
+        from yk8s_tui.backends import ssh_bulk
+
+        connection = await self._open(True)
+        line, _ = self._prepared(MARKER + command, of_bytes(b""), self._root)
+        connector, password = self.connector, f"{self._password}\n" if self._root == WITH_PASSWORD else ""
+        words = ssh_bulk.client(self.node, connector.repository, connector.known_hosts, line)
+        where = f"{self.node.name} ({self.node.host})"
+        ending = self._ending(connection)
+        return await ssh_bulk.pour(words, password.encode(), files, where=where, progress=progress, end=ending)
 
     async def forward(self, host: str, port: int) -> int:
         connection = await self._open(sudo=False)
@@ -282,10 +273,7 @@ class _Link:
         timeout: float | None,
         root: str,
     ) -> Completed:
-        async def end(ending: str) -> None:
-            async with self.endings:
-                await execute(connection, *self._prepared(ending, of_bytes(b""), root), timeout=None, end=end)
-
+        end = self._ending(connection, root)
         line, fed = self._prepared(command, feed, root)
         async with self.sessions, self.connector.explained(self.node):
             try:
@@ -298,6 +286,16 @@ class _Link:
                 raise ConnectionResetError(errno.ECONNRESET, "closed")
         return done
 
+    def _ending(self, connection: asyncssh.SSHClientConnection, root: str | None = None) -> End:
+        """What runs the shell command that ends another one."""
+        become = self._root if root is None else root
+
+        async def end(ending: str) -> None:
+            async with self.endings:
+                await execute(connection, *self._prepared(ending, of_bytes(b""), become), timeout=None, end=end)
+
+        return end
+
     def _prepared(self, command: str, feed: Feed, root: str) -> tuple[str, Feed]:
         self.recorder(self.node.name, command.removeprefix(MARKER))
         line = shell_line(command, root, self.environment)
@@ -308,16 +306,6 @@ class _Link:
 async def of_bytes(data: bytes) -> Feed:
     """The input of a command from memory."""
     yield data
-
-
-async def of_file(path: Path, progress: Callable[[int], None]) -> Feed:
-    """The input of a command from a file; `progress` gets the bytes read so far."""
-    done = 0
-    with path.open("rb") as source:
-        while chunk := await asyncio.to_thread(source.read, CHUNK):
-            yield chunk
-            done += len(chunk)
-            progress(done)
 
 
 async def chained(first: bytes, rest: Feed) -> Feed:

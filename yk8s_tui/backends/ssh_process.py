@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from yk8s_tui.errors import UnreachableError, Yk8sError
 
@@ -151,6 +151,13 @@ async def _send(stdin: asyncssh.SSHWriter[bytes], feed: Feed) -> None:
         return  # it ended before it had read everything; its exit status and stderr say why
 
 
+class Source(Protocol):
+    """Where bytes come from; none at the end."""
+
+    async def read(self, n: int = -1, /) -> bytes:
+        """At most `n` bytes."""
+
+
 class Errors:
     """Standard error without the line that names the process group."""
 
@@ -159,7 +166,7 @@ class Errors:
         self.group = ""
         self.begun = asyncio.Event()
 
-    async def collect(self, stream: asyncssh.SSHReader[bytes]) -> None:
+    async def collect(self, stream: Source) -> None:
         """Read to the end; `begun` is set when the group is known, or never will be."""
         while chunk := await stream.read(65536):
             self.raw += chunk

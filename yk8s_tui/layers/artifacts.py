@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
 from yk8s_tui.backends.bundle import Bundle, BundleFile
@@ -20,22 +20,25 @@ MARKS = "/var/lib/yk8s/images"
 NODES_AT_ONCE = 8
 """Nodes that are sent to at once: more only share the same line."""
 
-RECEIVE = """\
+RECEIVE = f"""\
 set -eu
 umask 022
-mkdir -p {folder}
-part={folder}/.yk8s-{name}.part
+mkdir -p {FOLDER}
+part={FOLDER}/.yk8s.part
 trap 'rm -f -- "$part"' EXIT
-cat > "$part"
-got=$(sha256sum < "$part" | cut -c1-64)
-[ "$got" = {digest} ] || {{ echo "digest is $got" >&2; exit 65; }}
-chmod 0755 "$part"
-mv -f -- "$part" {folder}/{name}
+receive() {{
+    head -c "$2" > "$part"
+    got=$(sha256sum < "$part" | cut -c1-64)
+    [ "$got" = "$3" ] || {{ echo "digest of $1 is $got" >&2; exit 65; }}
+    chmod 0755 "$part"
+    mv -f -- "$part" {FOLDER}/"$1"
+}}
 """
+"""The programs come one after the other; calls of `receive` with name, size in bytes and SHA-256 follow."""
 
-HAVE_BINARIES = "cd {folder} 2>/dev/null && sha256sum -- {names} 2>/dev/null; true"
+HAVE_BINARIES = f"cd {FOLDER} 2>/dev/null && sha256sum -- {{names}} 2>/dev/null; true"
 
-RUNNING_VERSION = "test ! -e /etc/kubernetes/kubelet.conf || {folder}/kubelet --version"
+RUNNING_VERSION = f"test ! -e /etc/kubernetes/kubelet.conf || {FOLDER}/kubelet --version"
 
 START = "systemctl start containerd.service || {{ journalctl -u containerd -n 12 -o cat --no-pager >&2; exit 1; }}\n"
 
@@ -47,7 +50,18 @@ echo --
 ctr --namespace k8s.io images list --quiet
 """
 
-IMPORT = "ctr --namespace k8s.io images import --local - >/dev/null"
+IMPORT = """\
+set -eu
+receive() {
+    head -c "$1" | {
+        ctr --namespace k8s.io images import --local - >/dev/null || failed=$?
+        cat >/dev/null
+        exit "${failed:-0}"
+    }
+}
+"""
+"""The archives come one after the other; calls of `receive` with the size in bytes follow. What ctr leaves of an
+archive is read away, or the next one would begin with it."""
 
 PIN = """\
 set -e
@@ -56,6 +70,9 @@ for image in {references}; do
 done
 cd {marks} && touch -- {digests}
 """
+
+REPORTS = 20
+"""How often progress is told while files are sent."""
 
 PULL = f"""\
 set -eu
@@ -80,6 +97,10 @@ class Source:
         self.bundle = bundle
         self.files = tuple(f for f in bundle.files if f.sha256 in wanted)
         self._checks: dict[str, asyncio.Task[Path]] = {}
+
+    def size(self, file: BundleFile) -> int:
+        """Bytes of a file."""
+        return self.bundle.local(file).stat().st_size
 
     async def path(self, file: BundleFile) -> Path:
         """Where a file is on this machine; raises `BundleError` when it is damaged."""
@@ -157,16 +178,15 @@ async def _each(context: ActionContext, step: Step, send: Sender) -> dict[str, N
 async def _binaries(context: ActionContext, step: Step, source: Source, node: str) -> NodeOutcome:
     context.task(node, "Compare programs")
     names = shlex.join(f.name for f in source.files)
-    told = await context.ssh.run(node, HAVE_BINARIES.format(folder=FOLDER, names=names), timeout=120)
+    told = await context.ssh.run(node, HAVE_BINARIES.format(names=names), timeout=120)
     have = {line.split()[1]: line.split()[0] for line in told.text.splitlines() if line}
     absent = [f for f in source.files if have.get(f.name) != f.sha256]
     if absent and not _check_only(context):
         if "kubelet" in have:
             await _refuse_other_version(context, source, node)
         await receipts.write(context, step, node, "started")
-        for file in absent:
-            command = RECEIVE.format(folder=FOLDER, name=shlex.quote(file.name), digest=file.sha256)
-            await _stream(context, source, node, file, command)
+        calls = (shlex.join(["receive", f.name, str(source.size(f)), f.sha256]) for f in absent)
+        await _send(context, source, node, absent, RECEIVE + "\n".join(calls), "Send programs")
     if not _check_only(context):
         claims = {f"{FOLDER}/{f.name}": f.sha256 for f in source.files}
         await receipts.write(context, step, node, "done", files=claims)
@@ -187,11 +207,12 @@ async def _images(context: ActionContext, step: Step, source: Source, node: str)
         )
     marks, _, images = told.text.partition("--\n")
     have, known = set(marks.split()), set(images.split())
-    absent = [f for f in source.files if f.sha256 not in have or not known.issuperset(f.references)]
+    missing = (f for f in source.files if f.sha256 not in have or not known.issuperset(f.references))
+    absent = sorted(missing, key=source.size)
     if absent:
         await receipts.write(context, step, node, "started")
-        for file in sorted(absent, key=lambda f: source.bundle.local(f).stat().st_size):
-            await _stream(context, source, node, file, IMPORT)
+        calls = (f"receive {source.size(f)}" for f in absent)
+        await _send(context, source, node, absent, IMPORT + "\n".join(calls), "Send images")
         references = shlex.join(r for f in absent for r in f.references)
         digests = shlex.join(f.sha256 for f in absent)
         pinned = await context.ssh.run(
@@ -204,26 +225,35 @@ async def _images(context: ActionContext, step: Step, source: Source, node: str)
     return NodeOutcome("changed" if absent else "ok", _said("image", absent, source.files))
 
 
-async def _stream(context: ActionContext, source: Source, node: str, file: BundleFile, command: str) -> None:
-    local = await source.path(file)
-    total = local.stat().st_size
-    context.task(node, f"Send {file.path}")
-    last = 0.0
+async def _send(
+    context: ActionContext, source: Source, node: str, files: Sequence[BundleFile], command: str, task: str
+) -> None:
+    """Send files one after the other to a command; each is verified before it goes."""
+    context.task(node, task)
+    total = sum(map(source.size, files))
+    told, current = 0, ""
+
+    async def verified() -> AsyncIterator[Path]:
+        nonlocal current
+        for file in files:
+            path = await source.path(file)
+            current = file.path
+            yield path
 
     def report(sent: int) -> None:
-        nonlocal last
-        if sent - last >= total / 10 or sent == total:
-            last = sent
-            context.progress(node, done=sent, total=total, unit="bytes", text=file.path)
+        nonlocal told
+        if sent - told >= total / REPORTS or sent == total:
+            told = sent
+            context.progress(node, done=sent, total=total, unit="bytes", text=current)
 
-    done = await context.ssh.stream(node, command, local, progress=report)
+    done = await context.ssh.send(node, command, verified(), progress=report)
     if not done.ok:
-        raise Yk8sError(f"sending {file.path} failed", where=node, why=done.error_text)
+        raise Yk8sError(f"{task.lower()} failed at {current}", where=node, why=done.error_text)
 
 
 async def _refuse_other_version(context: ActionContext, source: Source, node: str) -> None:
     """Programs under a running node are replaced by an upgrade only: it drains, and knows the order."""
-    told = await context.ssh.run(node, RUNNING_VERSION.format(folder=FOLDER))
+    told = await context.ssh.run(node, RUNNING_VERSION)
     running = told.text.strip().rpartition("v")[2]
     if told.ok and running and running != source.bundle.version:
         raise Yk8sError(
