@@ -16,8 +16,8 @@ from yk8s_tui.runs.views import Line, NodeState
 
 KEPT_BYTES = 32_000_000
 """Memory of all snapshots together, about; when it is used up, every second one goes."""
-STEP_BYTES, TIME_BYTES, STATE_BYTES = 300, 100, 4_000
-"""What one step, one length that its tasks had, and all that is neither step nor node, take in a snapshot, about."""
+STEP_BYTES, STATE_BYTES = 300, 4_000
+"""What one step, and all that is neither step nor node, take in a snapshot, about."""
 
 _FIXED = ("name", "roles", "address")
 _MOVING = tuple(field.name for field in fields(NodeState) if field.name not in (*_FIXED, "log"))
@@ -32,20 +32,17 @@ class Snapshot(NamedTuple):
 
     events: int
     state: RunState
-    """Everything but the nodes; not to be changed."""
+    """Everything but the nodes and the tasks; not to be changed."""
     fixed: tuple[tuple[Any, ...], ...]
     """Name, roles, address of every node; the same object in most snapshots."""
     packed: bytes
-    """The rest of every node."""
+    """The rest of every node, and what the tasks of running steps do and took: many small objects, which Python's
+    collector of garbage would look through again and again."""
 
     @property
     def bytes(self) -> int:
         """Memory it takes, about."""
-        times = 0
-        for step in self.state.steps.values():
-            times += sum(len(took.counts) for took in step.took.values())
-            times += sum(len(tasks) for tasks in step.long.values())
-        return len(self.packed) + STEP_BYTES * len(self.state.steps) + TIME_BYTES * times + STATE_BYTES
+        return len(self.packed) + STEP_BYTES * len(self.state.steps) + STATE_BYTES
 
 
 class Snapshots:
@@ -69,8 +66,10 @@ class Snapshots:
         if self._all and self._all[-1].fixed == fixed:
             fixed = self._all[-1].fixed
         rows = [(*_moving(node), node.log.limit, node.log.end) for node in nodes]
-        packed = zlib.compress(pickle.dumps(list(zip(*rows, strict=True)), 5), 1)
-        snapshot = Snapshot(state.version, state.copy(nodes=False), fixed, packed)
+        rest = state.copy(nodes=False)
+        moving = (list(zip(*rows, strict=True)), _take_tasks(rest))
+        packed = zlib.compress(pickle.dumps(moving, 5), 1)
+        snapshot = Snapshot(state.version, rest, fixed, packed)
         self._all.append(snapshot)
         self.bytes += snapshot.bytes
         if self.bytes > self.kept_bytes and len(self._all) > 2:
@@ -85,10 +84,23 @@ class Snapshots:
         return kept[place - 1] if place else None
 
 
+def _take_tasks(state: RunState) -> dict[str, tuple[Any, ...]]:
+    """What the steps that run hold of their tasks, taken out of the state."""
+    taken = {}
+    for key, step in state.steps.items():
+        if not step.ended:
+            taken[key] = (step.doing, step.took, step.long)
+            step.doing, step.took, step.long = {}, {}, {}
+    return taken
+
+
 def restore(snapshot: Snapshot, log: RestoreLog) -> RunState:
     """A state of its own, as it was."""
     state = snapshot.state.copy()
-    columns = pickle.loads(zlib.decompress(snapshot.packed))
+    columns, tasks = pickle.loads(zlib.decompress(snapshot.packed))
+    for key, moving in tasks.items():
+        step = state.steps[key]
+        step.doing, step.took, step.long = moving
     for (name, roles, address), row in zip(snapshot.fixed, zip(*columns, strict=True), strict=True):
         *values, limit, size = row
         state.nodes[name] = NodeState(name, roles, address, log(name, limit, size), *values)
