@@ -186,5 +186,6 @@ def test_a_vpn_that_is_switched_off_is_gone(cluster: LabCluster, client: Client)
     for name in ("fe1", "fe2"):
         cluster.exec(name, "test ! -e /etc/wireguard/wg0.conf")
         assert "wg0" not in cluster.exec(name, "ip -o link").stdout
+        assert "inactive" in cluster.exec(name, "systemctl is-failed wg-quick@wg0", check=False).stdout
     cluster.repository.update({"trampoline.wireguard": None})
     cluster.exec("cp1", "systemctl stop behind", check=False)
