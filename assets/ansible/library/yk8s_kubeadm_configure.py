@@ -232,17 +232,15 @@ def replace_certificate(node, wanted):
 
 
 def replace_manifests(node, differing):
-    """Put new manifests in place, and wait until kubelet has replaced the pods."""
-    before = node.containers()
+    """Put new manifests in place one by one, the API server's first, and wait until kubelet has replaced each pod.
+
+    Those that lead hand over only to an API server that answers, and a failure leaves the rest as it was.
+    """
     for name, (_now, wanted) in differing.items():
+        before = node.containers().get(name)
         write_atomic(os.path.join(MANIFESTS, name + ".yaml"), wanted, mode=0o600, durable=True)
-
-    def replaced():
-        now = node.containers()
-        return all(name in now and now[name] != before.get(name) for name in differing)
-
-    node.wait(replaced, f"kubelet runs the new {', '.join(differing)}")
-    node.wait(lambda: node.kubectl("get", "--raw", "/readyz", check=False) == "ok", "the API server is ready")
+        node.wait(lambda n=name, b=before: node.containers().get(n, b) != b, f"kubelet runs the new {name}")
+        node.wait(lambda: node.kubectl("get", "--raw", "/readyz", check=False) == "ok", "the API server is ready")
 
 
 def set_proxy_mode(node):
