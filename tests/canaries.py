@@ -149,7 +149,7 @@ LONGEST = 1 << 21
 class ArgumentSampler:
     """Reads the command line of every process again and again, and keeps the distinct ones."""
 
-    def __init__(self, interval: float = 0.1) -> None:
+    def __init__(self, interval: float = 0.2) -> None:
         self.seen: set[bytes] = set()
         self._stop = threading.Event()
         self._interval = interval
@@ -171,7 +171,7 @@ class ArgumentSampler:
 
 
 def command_lines() -> Iterable[bytes]:
-    """Command lines of all processes now; by descriptors, as this is done ten times a second beside everything else."""
+    """Command lines of all processes now; by descriptors, as it is done again and again beside everything else."""
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:

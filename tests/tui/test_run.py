@@ -233,7 +233,7 @@ async def test_retry_plans_everything_that_is_missing(tmp_path: Path, until: Unt
         await press(pilot, "r")
         await until(pilot, lambda: isinstance(app.screen, ReviewScreen))
         assert isinstance(app.screen, ReviewScreen)
-        assert (app.screen.limit, app.screen.only_layers) == ((), ())
+        assert (app.screen.root, app.screen.full) == (root, False)
 
 
 async def test_new_events_arrive_while_one_looks(tmp_path: Path, until: Until) -> None:

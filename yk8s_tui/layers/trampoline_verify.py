@@ -63,17 +63,24 @@ class Frontend:
 
 
 async def verify(context: ActionContext, step: Step) -> dict[str, NodeOutcome]:
-    """Ask every frontend until all is well, or the time that an election of the VIP may take is over."""
+    """Ask every frontend until all is well, or the time that an election of the VIP may take is over.
+
+    Also those that the step is not for: one of them may hold the VIP.
+    """
     if context.check_only:
         return {name: NodeOutcome("ok", "not asked in check mode") for name in step.nodes}
     config = context.config
     vip = effective_vip(config)
     shared = vip not in {n.address for n in context.inventory.frontends}
+    everyone = tuple(n.name for n in context.inventory.frontends)
+    for name in step.nodes:
+        context.task(name, "Ask HAProxy, keepalived, firewall and VPN")
     patience = 10 + 4 * config.trampoline.vrrp.interval_seconds
     deadline = asyncio.get_running_loop().time() + patience
     while True:
-        answers = await asyncio.gather(*(_ask(context, name, vip) for name in step.nodes))
-        outcomes = judge(dict(zip(step.nodes, answers, strict=True)), vip if shared else "")
+        answers = await asyncio.gather(*(_ask(context, name, vip) for name in everyone))
+        judged = judge(dict(zip(everyone, answers, strict=True)), vip if shared else "")
+        outcomes = {name: judged[name] for name in step.nodes}
         if all(o.result == "ok" for o in outcomes.values()):
             return outcomes
         if asyncio.get_running_loop().time() > deadline:
@@ -102,7 +109,6 @@ def judge(answers: Mapping[str, Frontend | Yk8sError], vip: str) -> dict[str, No
 
 
 async def _ask(context: ActionContext, name: str, vip: str) -> Frontend | Yk8sError:
-    context.task(name, "Ask HAProxy, keepalived, firewall and VPN")
     words = " ".join([vip or "-", *(t.name for t in wireguard.tunnels(context.config))])
     try:
         done = await context.ssh.run(name, f"python3 - {words}", input=PROBE.encode(), timeout=20)
