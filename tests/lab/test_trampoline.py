@@ -128,6 +128,7 @@ def test_statistics_are_on_a_socket_of_root_and_on_no_port(cluster: LabCluster) 
 def test_a_reload_of_haproxy_drops_no_connection(cluster: LabCluster) -> None:
     drop_in = "listen t\\n bind 127.0.0.1:9097\\n server s 127.0.0.1:9096\\n"
     cluster.exec("fe2", f"printf '{drop_in}' > /etc/haproxy/conf.d/test.cfg; systemctl reload haproxy")
+    wait_until(lambda: ":9097 " in cluster.exec("fe2", "ss -ltnH").stdout, 20, "the new process listens")
     try:
         said = cluster.exec("fe2", "python3", "-c", RELOAD, timeout=60).stdout
     finally:
