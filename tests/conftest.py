@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.canaries import ArgumentSampler, Sweep, secrets_of
 
 SAMPLER = pytest.StashKey[ArgumentSampler]()
 CLUSTERS = pytest.StashKey[list[tuple[Path, Sweep]]]()
+
+# No test goes by the clock: the three parts of the suite share two processors.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

@@ -389,7 +389,7 @@ networks = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(networks, max_size=12), st.integers(8, 29))
 def test_a_suggested_network_is_free(taken: list[Any], length: int) -> None:
     found = free_network(length, 4, taken)

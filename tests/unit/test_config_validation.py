@@ -190,7 +190,7 @@ networks = st.sampled_from(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     st.dictionaries(
         names,
@@ -203,7 +203,7 @@ def test_any_answers_are_judged_and_never_a_crash(data: dict[str, Any]) -> None:
     assert (config is None) == any(p.severity == "error" for p in problems)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     st.fixed_dictionaries(
         {},

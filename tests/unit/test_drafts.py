@@ -21,7 +21,7 @@ answers = st.dictionaries(
 )
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(answers)
 def test_a_draft_comes_back_as_it_was(tmp_path: Path, given_answers: dict[str, Any]) -> None:
     save_draft(tmp_path, given_answers)

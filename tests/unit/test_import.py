@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yk8s_tui.cli import main
@@ -333,7 +333,7 @@ def sections(data: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple
         yield from sections(inner, (*path, name)) if isinstance(inner, dict) else [(*path, name)]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.data())
 def test_nothing_is_dropped_whatever_else_is_there(data: st.DataObject) -> None:
     """Random extra keys, and random values in place of known ones."""

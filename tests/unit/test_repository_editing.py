@@ -82,7 +82,7 @@ def expected(text: str, changes: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(key, value), max_size=5))
 def test_what_is_written_is_what_was_asked_for_and_nothing_else(changes: list[tuple[str, Any]]) -> None:
     text = TEXT
@@ -106,7 +106,7 @@ def test_a_table_without_a_header_can_become_empty() -> None:
     assert tomllib.loads(edit(text, {"ksl.rook.values": {}}, where="t"))["ksl"]["rook"]["values"] == {}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.dictionaries(
         st.sampled_from(
@@ -127,7 +127,7 @@ def test_comments_survive_in_their_order(changes: dict[str, Any]) -> None:
     assert comments(edit(TEXT, changes, where="t")) == comments(TEXT)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from(["harbour.lab.workers", "kubernetes.api_port"]), st.integers(1, 9), max_size=2))
 def test_the_template_keeps_every_comment(changes: dict[str, Any]) -> None:
     text = new_config("lab", "demo", {})

@@ -84,7 +84,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.dictionaries(st.text(max_size=5), values, max_size=4))
 def test_every_path_of_any_document_is_found(data: dict[str, Any]) -> None:
     text = tomlkit.dumps(data)
