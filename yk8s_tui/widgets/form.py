@@ -159,14 +159,19 @@ class Form(Vertical):
         self.fields = fields
         self.read = read
         self.help_for = help_for
+        self._made: list[tuple[Field, Widget]] = []
+        """Not `children`: those of a form that is leaving go one by one."""
 
     def compose(self) -> ComposeResult:
         """One widget a field."""
-        for field in self.fields:
-            if field.is_question:
-                yield FieldRow(field, self.read(field.key), self.help_for(field.key))
-            else:
-                yield Static(field.label, markup=False, classes=f"form--{field.kind}")
+        self._made = [(field, self._widget(field)) for field in self.fields]
+        for _, widget in self._made:
+            yield widget
+
+    def _widget(self, field: Field) -> Widget:
+        if field.is_question:
+            return FieldRow(field, self.read(field.key), self.help_for(field.key))
+        return Static(field.label, markup=False, classes=f"form--{field.kind}")
 
     @property
     def rows(self) -> dict[str, FieldRow]:
@@ -175,7 +180,7 @@ class Form(Vertical):
 
     def show_only(self, answers: Answers) -> None:
         """Hide the fields that make no sense with these answers."""
-        for field, widget in zip(self.fields, self.children, strict=True):
+        for field, widget in self._made:
             widget.display = field.shown(answers)
 
     def show_troubles(self, troubles: Mapping[str, Trouble]) -> None:
