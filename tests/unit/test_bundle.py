@@ -12,6 +12,7 @@ import pytest
 from yk8s_tui.backends import bundle as bundles
 from yk8s_tui.backends.bundle import Bundle, BundleError
 from yk8s_tui.cli import main
+from yk8s_tui.layers.artifacts import Source
 
 
 def archive(path: Path, reference: str) -> None:
@@ -69,6 +70,15 @@ def test_missing_and_foreign_files_are_named(made: Bundle) -> None:
         "bin/kubectl: listed, but not there",
         "bin/extra: not listed in bundle.toml",
     }
+
+
+def test_a_file_that_goes_after_the_plan_was_made_is_named(made: Bundle) -> None:
+    source = Source(made, [file.sha256 for file in made.files])
+    gone = next(file for file in source.files if file.name == "kubectl")
+    assert source.size(gone) == made.local(gone).stat().st_size
+    made.local(gone).unlink()
+    with pytest.raises(BundleError, match="kubectl"):
+        source.size(gone)
 
 
 def test_everything_that_lacks_is_named_at_once(source: Path, tmp_path: Path) -> None:

@@ -99,8 +99,11 @@ class Source:
         self._checks: dict[str, asyncio.Task[Path]] = {}
 
     def size(self, file: BundleFile) -> int:
-        """Bytes of a file."""
-        return self.bundle.local(file).stat().st_size
+        """Bytes of a file; raises `BundleError` when it has gone since the plan was made."""
+        try:
+            return self.bundle.local(file).stat().st_size
+        except OSError:
+            return self.bundle.checked(file).stat().st_size
 
     async def path(self, file: BundleFile) -> Path:
         """Where a file is on this machine; raises `BundleError` when it is damaged."""
