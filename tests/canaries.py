@@ -149,7 +149,7 @@ LONGEST = 1 << 21
 class ArgumentSampler:
     """Reads the command line of every process again and again, and keeps the distinct ones."""
 
-    def __init__(self, interval: float = 0.2) -> None:
+    def __init__(self, interval: float = 0.1) -> None:
         self.seen: set[bytes] = set()
         self._stop = threading.Event()
         self._interval = interval
