@@ -248,6 +248,20 @@ def test_drift_is_found_and_mended(cluster: LabCluster) -> None:
     assert cluster.exec("w1", "crictl --version").returncode == 0
 
 
+def test_the_manifests_of_the_control_plane_are_held_to_what_was_written(cluster: LabCluster) -> None:
+    manifests, name = "/etc/kubernetes/manifests", cluster.inventory.control_planes[0].name
+    cluster.exec(name, f"sed -i 's/--leader-elect=true/&\\n    - --v=3/' {manifests}/kube-scheduler.yaml")
+    cluster.exec(name, f"grep -c -- --v=3 {manifests}/kube-scheduler.yaml; rm {manifests}/etcd.yaml")
+    planned = cluster.cli("plan").stdout
+    assert "kube-scheduler.yaml differs" in planned
+    assert "etcd.yaml is missing" in planned
+    events = apply(cluster)
+    assert results(events)[f"k8s-base.configure-{name}"] == "changed"
+    assert cluster.exec(name, f"grep -- --v=3 {manifests}/kube-scheduler.yaml", check=False).returncode == 1
+    assert "etcd" in cluster.exec(name, "crictl ps --name etcd -o json").stdout
+    assert f"k8s-base.configure-{name}" not in results(apply(cluster))
+
+
 def test_a_host_that_boots_again_comes_back_with_its_routes(cluster: LabCluster) -> None:
     cluster.down("w1")
     cluster.up()

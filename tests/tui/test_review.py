@@ -67,6 +67,34 @@ async def test_losses_stand_first_and_need_the_name(until: Until) -> None:
         await until(pilot, lambda: app.screen is screen)
 
 
+def test_how_long_it_takes_is_told_along_the_longest_chain_and_only_as_far_as_it_is_known() -> None:
+    steps = plan().steps
+    assert w.takes(plan()) == "about 0:40", "two steps that do not wait for one another"
+    unseen = tuple(s.model_copy(update={"estimate_seconds": 0.0}) for s in steps)
+    assert w.takes(plan().model_copy(update={"steps": (*steps[:2], *unseen[2:])})) == "at least 0:40"
+    assert w.takes(plan().model_copy(update={"steps": unseen})) == ""
+
+
+async def test_warnings_that_are_alike_are_one_and_failures_stay_apart(until: Until) -> None:
+    cgroup = FINDINGS[1].model_copy(update={"id": "cgroup", "measured": "v1", "limit": "v2", "text": "cgroup v1"})
+    disk = cgroup.model_copy(update={"id": "disk", "text": "slow disk", "limit": "10 ms"})
+    found = (
+        *(cgroup.model_copy(update={"node": name}) for name in ("cp1", "cp2", "w1")),
+        *(disk.model_copy(update={"node": name, "measured": f"{n} ms"}) for n, name in ((12, "cp1"), (34, "cp2"))),
+        *(FINDINGS[0].model_copy(update={"node": name}) for name in ("cp1", "cp2")),
+    )
+    app = Yk8sApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_review(app, pilot, NEWS[0], NEWS[1], w.Found(found), w.ChecksDone())
+        checks = screen.query_one(CheckList)
+        await until(pilot, lambda: checks.option_count == 4)
+        lines = [str(checks.get_option_at_index(i).prompt).splitlines()[0] for i in range(4)]
+        assert [line.split()[1] for line in lines[:2]] == ["cp1", "cp2"]
+        assert lines[2].endswith("cp1 cp2 w1 cgroup v1 (v1, limit v2)")
+        assert lines[3].endswith("cp1 cp2 slow disk (cp1 12 ms; cp2 34 ms, limit 10 ms)")
+        assert (checks.counts()["fail"], checks.counts()["warn"]) == (2, 5)
+
+
 async def test_errors_come_as_a_dialog_with_what_to_do(until: Until) -> None:
     app = Yk8sApp()
     async with app.run_test(size=(80, 24)) as pilot:

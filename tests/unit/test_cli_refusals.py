@@ -11,6 +11,7 @@ import pytest
 from yk8s_tui.cli import main
 from yk8s_tui.errors import ExitCode
 from yk8s_tui.repository.create import create
+from yk8s_tui.repository.lock import cluster_lock
 
 
 @pytest.fixture
@@ -29,6 +30,21 @@ def test_apply_refuses_waivers_that_make_no_sense(
 ) -> None:
     assert main(["--cluster", str(lab), "apply", "--yes", "--waive", waiver]) == ExitCode.USAGE
     assert why in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command", [["apply", "--yes"], ["lab", "up"], ["lab", "down"], ["destroy", "--confirm", "demo"]]
+)
+def test_nothing_is_done_to_hosts_that_a_run_is_at_work_on(
+    lab: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (lab / "runs/20261128-065518-55ba").mkdir(parents=True)
+    with cluster_lock(lab, "20261128-065518-55ba"):
+        assert main(["--cluster", str(lab), *command]) == ExitCode.LOCKED
+    assert "runs cancel 20261128-065518-55ba" in capsys.readouterr().err
+    with cluster_lock(lab, "lab up"):
+        assert main(["--cluster", str(lab), *command]) == ExitCode.LOCKED
+    assert "runs cancel" not in capsys.readouterr().err, "only a run can be cancelled"
 
 
 @pytest.mark.parametrize(("content", "why"), [(b"w1,10.0.0.1,worker,\xe4\xf6", "UTF-8"), (None, "cannot be read")])

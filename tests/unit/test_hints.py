@@ -17,6 +17,8 @@ from yk8s_tui.runs.translate import evidence_of
         ("Unit etcd-snapshot.timer could not be found", ""),
         ("timed out waiting for the condition", "did not come"),
         ("ssh: connect to host cp1 port 22: Connection refused", "that the host is up"),
+        ("the connection broke: Connection to 10.92.0.51 closed by remote host.", "that the host is up"),
+        ("Transaction for x/start is destructive (shutdown.target has 'start' job queued)", "that the host is up"),
     ],
 )
 def test_a_hint_fits_what_failed_and_names_no_command_that_does_not_exist(text: str, word: str) -> None:

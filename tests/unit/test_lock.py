@@ -47,6 +47,7 @@ def other_process(root: Path, run: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_the_holder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "runs/0007-apply").mkdir(parents=True)
     with other_process(tmp_path, "0007-apply") as process:
         current = holder(tmp_path)
         assert current is not None

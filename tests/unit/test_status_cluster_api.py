@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import pytest
 from tests.unit.fake_api import VIP, FakeApi, Request
 from yk8s_tui.errors import UnreachableError
 from yk8s_tui.status import link, route
+from yk8s_tui.status import watch as watch_module
 from yk8s_tui.status.cluster_api import RESOURCES, ApiWatch
 from yk8s_tui.status.model import ClusterStatus
 from yk8s_tui.status.route import Places
@@ -152,6 +154,57 @@ def test_a_resource_that_is_forbidden_hides_nothing_else(api: FakeApi) -> None:
     with started(watch) as status:
         assert status.sources["api"].state == "live"
         assert "events is forbidden" in status.sources["api"].error
+
+
+def test_a_server_that_hangs_behind_the_vip_is_left_for_another(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_module, "PATIENCE_SECONDS", (0.3, 9.0))
+    asked = 0
+
+    def pods(request: Request) -> None:
+        nonlocal asked
+        if request.query.get("watch"):
+            request.stream()
+        else:
+            asked += 1
+        if asked == 1 or request.query.get("watch"):
+            api.over.wait(20)
+        request.answer({"metadata": {"resourceVersion": "3"}, "items": []})
+
+    api.routes["/api/v1/pods"] = pods
+    watch = ApiWatch(Places(LOCAL, api.port), api.kubeconfig)
+    began = time.monotonic()
+    with started(watch) as status:
+        assert time.monotonic() - began < 5
+        assert "pods" in status.read
+        assert status.sources["api"].error == ""
+    assert asked == 2
+
+
+def test_what_was_not_read_in_time_is_told_until_it_is_read(api: FakeApi) -> None:
+    late = threading.Event()
+
+    def pods(request: Request) -> None:
+        if request.query.get("watch"):
+            request.stream()
+            api.over.wait(20)
+        late.wait(20)
+        request.answer({"metadata": {"resourceVersion": "3"}, "items": []})
+
+    api.routes["/api/v1/pods"] = pods
+    watch = ApiWatch(Places(LOCAL, api.port), api.kubeconfig)
+    watch.start()
+    try:
+        assert not watch.await_first(1)
+        status = ClusterStatus()
+        watch.drain(status)
+        assert (status.sources["api"].state, status.sources["api"].error) == ("live", "pods: no answer")
+        assert status.read == {resource.kind for resource in RESOURCES} - {"pods"}
+        late.set()
+        drained(watch, status, lambda: "pods" in status.read)
+        assert status.sources["api"].error == ""
+    finally:
+        late.set()
+        watch.stop()
 
 
 def test_recovers_after_an_outage(api: FakeApi) -> None:

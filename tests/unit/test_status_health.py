@@ -75,6 +75,7 @@ def healthy() -> ClusterStatus:
     status.etcd = {name: member(name, leader=name == "cp1") for name in controls}
     status.api_servers = {name: ApiServer(name, True, (), 0.01) for name in ("", *controls)}
     status.leaders = {c: leader(c) for c in ("kube-controller-manager", "kube-scheduler")}
+    status.read = {"nodes", "pods", *(f"leases/{component}" for component in status.leaders)}
     return status
 
 
@@ -266,8 +267,19 @@ def test_leaders_of_the_control_plane() -> None:
     assert found(status) == {}
     del status.leaders["kube-controller-manager"]
     assert only(status, "leader.none:kube-controller-manager").severity == "failed"
-    status.sources["api"] = Source("live", NOW - 5)
-    assert found(status) == {}
+    status.read.discard("leases/kube-controller-manager")
+    assert found(status) == {}, "nothing is said of what was not read"
+
+
+def test_what_cannot_be_read_is_wrong_and_not_well() -> None:
+    status = healthy()
+    status.read -= {"nodes", "pods"}
+    status.nodes.pop("w2")
+    status.sources["api"] = Source("live", NOW - 900, "pods: no answer\nnodes: no answer")
+    told = found(status)
+    assert list(told) == ["api.unread:no answer"], "a node that was not read is not missing"
+    assert told["api.unread:no answer"].text == "does not tell about pods and nodes: no answer"
+    assert told["api.unread:no answer"].severity == "failed"
 
 
 @pytest.mark.parametrize(

@@ -63,9 +63,11 @@ def apply_repository(repository: Repository, args: argparse.Namespace) -> int:
     from yk8s_tui.models.plan import WHOLE
     from yk8s_tui.operations import apply as operation
     from yk8s_tui.operations.plan import make_plan
+    from yk8s_tui.repository.lock import refuse_when_held
 
     waivers = parse_waivers(args.waive)
     saved = _saved(args.plan) if args.plan else None
+    refuse_when_held(repository.root)
     granted = _machines(repository, args, saved)
     scope = scope_of(args)
     if saved is not None and scope == WHOLE:

@@ -89,6 +89,7 @@ def _known(names: list[str], there: tuple[str, ...]) -> None:
 def run_up(args: argparse.Namespace) -> int:
     """Make and start hosts; hosts that the configuration no longer has are left alone."""
     from yk8s_tui.backends.lab_checks import require_machine
+    from yk8s_tui.repository.lock import cluster_lock
 
     harbour, config = _open(args)
 
@@ -114,15 +115,19 @@ def run_up(args: argparse.Namespace) -> int:
         for change in plan.left:
             print(f"i {change.name}: {change.reason}")
 
-    asyncio.run(up())
+    with cluster_lock(harbour.root, "lab up"):
+        asyncio.run(up())
     return ExitCode.DONE
 
 
 def run_down(args: argparse.Namespace) -> int:
-    """Shut hosts down."""
+    """Shut hosts down; not under a run that is at work on them."""
+    from yk8s_tui.repository.lock import cluster_lock
+
     harbour, _ = _open_existing(args)
     _known(args.node, tuple(host.name for host in harbour.state.hosts()))
-    asyncio.run(_show(harbour.down(args.node)))
+    with cluster_lock(harbour.root, "lab down"):
+        asyncio.run(_show(harbour.down(args.node)))
     return ExitCode.DONE
 
 

@@ -85,6 +85,7 @@ def as_json(status: ClusterStatus, found: Sequence[Finding]) -> dict[str, Any]:
     """Everything that is known, as `status --json` has it."""
     whole = asdict(status)
     whole |= {key: list(whole[key].values()) for key in ("nodes", "pods", "workloads", "etcd", "hosts", "frontends")}
+    whole["read"] = sorted(status.read)
     whole |= {"leaders": list(whole["leaders"].values()), "api_servers": list(whole["api_servers"].values())}
     del whole["revision"]
     return {"format": 1, "findings": [asdict(f) for f in found], **whole}
@@ -103,7 +104,9 @@ def lines(status: ClusterStatus, found: Sequence[Finding], now: float) -> list[s
 
 def _headline(status: ClusterStatus) -> str:
     reached = f"API {status.route}" if status.route else "API not reached"
-    return f"{status.name} · v{status.version} · {len(status.nodes)} nodes · {status.pod_count} pods · {reached}"
+    nodes = len(status.nodes) if "nodes" in status.read else "?"
+    pods = status.pod_count if "pods" in status.read else "?"
+    return f"{status.name} · v{status.version} · {nodes} nodes · {pods} pods · {reached}"
 
 
 def sentence(finding: Finding) -> str:

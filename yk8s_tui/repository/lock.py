@@ -55,6 +55,12 @@ def holder(repo_root: Path) -> LockHolder | None:
         return None
 
 
+def refuse_when_held(repo_root: Path) -> None:
+    """Raise `LockedError` that names the holder when somebody holds the cluster."""
+    if held := holder(repo_root):
+        raise _locked(repo_root, held)
+
+
 def _is_locked(path: Path) -> bool:
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -76,7 +82,7 @@ def cluster_lock(repo_root: Path, run_id: str) -> Iterator[LockHolder]:
     handle = _open(lock_path(repo_root))
     try:
         if not _take(handle):
-            raise _locked(repo_root)
+            raise _locked(repo_root, holder(repo_root))
         mine = _myself(run_id)
         _write(handle, json.dumps(mine.model_dump()).encode() + b"\n")
         try:
@@ -115,14 +121,16 @@ def _write(handle: int, content: bytes) -> None:
     os.pwrite(handle, content, 0)
 
 
-def _locked(repo_root: Path) -> LockedError:
-    current = holder(repo_root)
+def _locked(repo_root: Path, current: LockHolder | None) -> LockedError:
+    hint = "wait until it ends"
+    if current is None or (repo_root / "runs" / current.run).is_dir():
+        run = current.run if current else "ID"
+        hint += f", watch it with `yk8s-tui runs attach`, or end it with `yk8s-tui runs cancel {run}`"
     return LockedError(
         "another run holds this cluster",
         where=str(repo_root),
         why=str(current) if current else "it has begun this very moment",
-        hint="wait until it ends, watch it with `yk8s-tui runs attach`, or end it with `yk8s-tui runs cancel "
-        f"{current.run if current else 'ID'}`",
+        hint=hint,
     )
 
 

@@ -18,7 +18,8 @@ HINTS = (
         "the login is refused: check user and key of this node",
     ),
     (
-        r"connection timed out|no route to host|connection refused|unreachable|could not resolve",
+        r"connection timed out|no route to host|connection refused|unreachable|could not resolve"
+        r"|closed by remote host|connection reset|broken pipe|shutdown\.target",
         "check that the host is up and that SSH answers, then apply again",
     ),
     (

@@ -20,7 +20,7 @@ from typing import IO, Any
 from yk8s_tui.errors import LockedError, UsageError, Yk8sError
 from yk8s_tui.models.plan import Plan
 from yk8s_tui.repository.atomic import write_atomic
-from yk8s_tui.repository.lock import holder
+from yk8s_tui.repository.lock import refuse_when_held
 from yk8s_tui.runs.alive import engine_alive
 from yk8s_tui.runs.estimates import DURATIONS, durations_path
 
@@ -69,13 +69,7 @@ def start_run(
     `consents` are (step id, what is lost); `waivers` map `check[@node]` to the reason. Raises
     `LockedError` when another run holds the cluster, and `Yk8sError` when the engine does not begin.
     """
-    if held := holder(root):
-        raise LockedError(
-            "another run holds this cluster",
-            where=str(root),
-            why=str(held),
-            hint="watch it with `yk8s-tui runs attach`, or end it with `yk8s-tui runs cancel`",
-        )
+    refuse_when_held(root)
     directory = new_directory(root, plan, by, tuple(consents), dict(waivers or {}))
     process = spawn_engine(directory)
     _await_begin(directory, process)

@@ -24,7 +24,7 @@ from yk8s_tui.screens import review_work as w
 from yk8s_tui.widgets.bars import KeyBar, TitleBar
 from yk8s_tui.widgets.check_list import CheckList, key_of
 from yk8s_tui.widgets.plan_tree import PlanTree
-from yk8s_tui.widgets.symbols import State, duration, symbol
+from yk8s_tui.widgets.symbols import State, symbol
 
 _BEGUN = {"create": "being made", "start": "being started", "change": "being changed", "delete": "being removed"}
 """What a harbour does with a resource, in words."""
@@ -230,8 +230,8 @@ looks again) or waived with a reason, which is recorded.
     def _summary(self) -> str:
         if self.plan is None:
             return f"{self.phase} {symbol('more')}" if self.phase else ""
-        seconds = sum(step.estimate_seconds for step in self.plan.to_run)
-        about = f" {symbol('dot')} about {duration(seconds)}" if seconds else ""
+        takes = w.takes(self.plan)
+        about = f" {symbol('dot')} {takes}" if takes else ""
         doing = f" {symbol('dot')} {self.phase} {symbol('more')}" if self.phase else ""
         steps = f"{len(self.plan.changing)} of {len(self.plan.steps)} steps"
         return f"plan {self.plan_hash} {symbol('dot')} {steps}{about}{doing}"

@@ -216,6 +216,17 @@ def refuse_moved(root: Path, plan: Plan) -> None:
         ) from error
 
 
+def takes(plan: Plan) -> str:
+    """`about 4:10`, along the longest chain of steps; `at least` when some were never seen; empty when none was."""
+    from yk8s_tui.runs.graph import Graph
+    from yk8s_tui.widgets.symbols import duration
+
+    known = [bool(step.estimate_seconds) for step in plan.to_run]
+    if not any(known):
+        return ""
+    return f"{'about' if all(known) else 'at least'} {duration(max(Graph.of(plan.steps).weights.values()))}"
+
+
 def start_run(
     root: Path,
     plan: Plan,

@@ -100,9 +100,9 @@ class ApiClient:
         with self._request(path, query, connect, read) as answer, self._explained():
             return Answer(answer.status, answer.data)
 
-    def get_body(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
+    def get_body(self, path: str, query: Mapping[str, str] | None = None, *, read: float = READ_SECONDS) -> bytes:
         """What was asked for; raises `UnreachableError`, `GoneError`, or `RefusedError` for every status but 200."""
-        answer = self.get(path, query)
+        answer = self.get(path, query, read=read)
         if answer.status != 200:
             raise refusal(answer.status, answer.body, path)
         return answer.body

@@ -122,9 +122,12 @@ class ApiWatch:
         """Wait until the first lists are complete, or it is known that there is no way to the API.
 
         Blocks the calling thread, which must not be the one that SSH tunnels run in. Returns False when
-        the time was over first, in seconds; call `drain` afterwards in any case.
+        the time was over first, in seconds, and then what is missing is told; call `drain` afterwards in any case.
         """
-        return self._known.wait(timeout)
+        known = self._known.wait(timeout)
+        for kind in () if known else tuple(self._missing):
+            self._queue.put(Trouble(kind, f"{kind}: no answer"))
+        return known
 
     def await_nodes(self, timeout: float) -> None:
         """Wait until the first list of nodes is there, or there is no way to the API, or the time (seconds) is over."""

@@ -16,6 +16,7 @@ RULES: tuple[Rule, ...] = (
     health_control.etcd_members,
     health_frontends.haproxy,
     health_control.api_servers,
+    health_control.api_unread,
     health_control.etcd_database,
     health_control.etcd_agreement,
     health_nodes.not_ready,

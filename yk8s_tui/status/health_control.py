@@ -10,8 +10,6 @@ from yk8s_tui.status.model import ApiServer, ClusterStatus, EtcdMember, Finding,
 COMPONENTS = ("kube-controller-manager", "kube-scheduler")
 LEASE_SECONDS = 60.0
 """Leaders renew every 2 s and lose the lease after 15 s (defaults of kube-scheduler's --leader-elect-* flags)."""
-SETTLE_SECONDS = 10.0
-"""Leases are read a moment after the nodes when the API has just been reached."""
 QUOTA_WARNING = 0.8
 QUOTA_FAILED = 0.95
 """Shares of the quota; at 1 etcd raises NOSPACE and takes no more writes (etcd.io, maintenance, space quota)."""
@@ -40,6 +38,20 @@ def api_unreachable(status: ClusterStatus, now: float) -> Iterator[Finding]:
         yield Finding("failed", "API", text, source.since, look, "api.unreachable")
 
 
+def api_unread(status: ClusterStatus, now: float) -> Iterator[Finding]:
+    """What cannot be read although the API answers: nothing is known about it, which is not the same as well."""
+    source = status.sources.get("api")
+    kinds: dict[str, list[str]] = {}
+    if source and source.state == "live":
+        for line in filter(None, source.error.splitlines()):
+            kind, _, why = line.partition(": ")
+            kinds.setdefault(why, []).append(kind)
+    look = "`kubectl get --raw /readyz?verbose`, and the API servers one by one"
+    for why, unread in kinds.items():
+        text = f"does not tell about {listed(unread)}: {why}"
+        yield Finding("failed", "API", text, 0, look, f"api.unread:{why}")
+
+
 def api_servers(status: ClusterStatus, now: float) -> Iterator[Finding]:
     """API servers that do not answer or are not ready; those of hosts that are lost are the hosts' matter."""
     for node, server in status.api_servers.items():
@@ -64,9 +76,11 @@ def _server_text(server: ApiServer) -> str:
 def leaders(status: ClusterStatus, now: float) -> Iterator[Finding]:
     """Controller manager and scheduler without a leader that is alive."""
     api = status.sources.get("api")
-    if api is None or api.state != "live" or now - api.since < SETTLE_SECONDS:
+    if api is None or api.state != "live":
         return
     for component in COMPONENTS:
+        if f"leases/{component}" not in status.read:
+            continue
         leader = status.leaders.get(component)
         look = f"`crictl logs` of {component} on the control planes"
         if leader is None or not leader.holder:

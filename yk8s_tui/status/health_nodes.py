@@ -44,7 +44,7 @@ def _host_says(status: ClusterStatus, name: str) -> str:
 
 def missing(status: ClusterStatus, now: float) -> Iterator[Finding]:
     """Kubernetes nodes of the inventory that the API does not know."""
-    if source_state(status, "api") != "live" or not status.nodes:
+    if source_state(status, "api") != "live" or "nodes" not in status.read:
         return
     for name, roles in status.expected.items():
         if name not in status.nodes and {"control-plane", "worker"} & set(roles):

@@ -321,6 +321,8 @@ class ClusterStatus:
     route: str = ""
     """How the API is reached: `directly`, `through the VPN`, `via fe1`; empty while it is not."""
     sources: dict[str, Source] = field(default_factory=dict)
+    read: set[str] = field(default_factory=set)
+    """Kinds of objects (`nodes`, `pods`, `leases/kube-scheduler`, …) of which everything was read at least once."""
     expected: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Nodes of the inventory -> their roles (`frontend`, `control-plane`, `worker`)."""
     nodes: dict[str, Node] = field(default_factory=dict)

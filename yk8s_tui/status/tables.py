@@ -24,7 +24,6 @@ class Tables:
         self._pods = PodTable()
         self._troubles: dict[str, str] = {}
         self._link: LinkNews | None = None
-        self._listed: set[str] = set()
         self._changes: dict[str, Callable[[Key, Any, ClusterStatus, float], bool]] = {
             "nodes": _node,
             "pods": self._pods.apply,
@@ -65,7 +64,9 @@ class Tables:
         Events and leases need that not: warnings go with their pods, and a leader is replaced by the next.
         """
         kind, keys = message.kind, message.keys
-        self._listed.add(kind)
+        status.read.add(kind)
+        if self._troubles.pop(kind, ""):
+            self._source(status)
         if kind == "pods":
             return self._pods.keep(keys, status, now)
         gone: list[Key] = []
@@ -86,7 +87,7 @@ class Tables:
         if value is None:
             return status.workloads.pop(place, None) is not None
         if not value.since:
-            known = before.since if before else (now if kind in self._listed else 0.0)
+            known = before.since if before else (now if kind in status.read else 0.0)
             value = replace(value, since=known)
         status.workloads[place] = value
         return before != value

@@ -22,6 +22,9 @@ WATCH_SECONDS = (50, 70)
 """How long one watch lasts; the next one goes on from where it ended, at the cost of one request."""
 IDLE_SECONDS = 80.0
 """More than the longest watch: a stream that is silent for longer is dead."""
+PATIENCE_SECONDS = (5.0, 10.0, 20.0)
+"""For the next bytes of a list, try by try: a server that hangs behind the VIP is soon left for another one, and a
+slow one gets its time."""
 FIRST_DELAY, LONGEST_DELAY = 0.2, 10.0
 """Seconds of back-off."""
 SHORT_SECONDS = 1.0
@@ -101,6 +104,8 @@ class ResourceWatch:
         self._out = out
         self._version = ""
         self._delay = FIRST_DELAY
+        self._failed = 0
+        """Lists in a row that nobody answered."""
         self._trouble = ""
 
     def run(self) -> None:
@@ -116,8 +121,11 @@ class ResourceWatch:
             except RefusedError as error:
                 self._say(f"{self.resource.kind}: {error.what}: {error.why}")
                 self._wait(client)
-            except UnreachableError:
-                # The link says so itself; this stream may be the only thing that broke.
+            except UnreachableError as error:
+                # The link says so itself when all is lost; a stream that broke goes on where it was.
+                self._failed += not self._version
+                if self._failed > 1:
+                    self._say(f"{self.resource.kind}: {error.why or error.what}")
                 self._wait(client)
             except Exception as error:
                 # One object that is like no other must not silence the rest for good.
@@ -129,13 +137,15 @@ class ResourceWatch:
         """Hand over everything there is; returns the resourceVersion that a watch begins at."""
         keys: set[Key] = set()
         version = ""
-        for page in pages(client, self.resource.path, {"limit": str(CHUNK)} | self._selector()):
+        patience = PATIENCE_SECONDS[min(self._failed, len(PATIENCE_SECONDS) - 1)]
+        for page in pages(client, self.resource.path, {"limit": str(CHUNK)} | self._selector(), patience):
             # That of the first page: whatever changed while the others were read comes again.
             version = version or str((page.get("metadata") or {}).get("resourceVersion", ""))
             items = [(key_of(item), self.resource.reduce(item)) for item in page.get("items") or ()]
             keys.update(key for key, _ in items)
             self._out(Chunk(self.resource.kind, items))
         self._say("")
+        self._failed = 0
         self._out(Listed(self.resource.kind, frozenset(keys)))
         self._delay = FIRST_DELAY
         return version
@@ -190,26 +200,29 @@ class ResourceWatch:
         self._delay = min(LONGEST_DELAY, self._delay * 2)
 
 
-def pages(client: ApiClient, path: str, query: dict[str, str]) -> Iterator[Raw]:
+def pages(client: ApiClient, path: str, query: dict[str, str], patience: float) -> Iterator[Raw]:
     """The pages of a list; the server makes the next one while this one is looked at.
 
-    Where to go on stands before the objects, so that it can be read without reading them.
+    Where to go on stands before the objects, so that it can be read without reading them. `patience` is in seconds.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="yk8s-pages") as pool:
-        ahead: Future[bytes] | None = pool.submit(client.get_body, path, query)
+
+        def ask(more: dict[str, str]) -> Future[bytes]:
+            return pool.submit(client.get_body, path, query | more, read=patience)
+
+        ahead: Future[bytes] | None = ask({})
         while ahead is not None:
             body = ahead.result()
             ahead = None
             head = CONTINUE.search(body, 0, body.find(b'"items"'))
             if head:
-                token = json.loads(head.group(1))
-                ahead = pool.submit(client.get_body, path, query | {"continue": token})
+                ahead = ask({"continue": json.loads(head.group(1))})
             page = parsed(body, path)
             del body
             yield page
             token = (page.get("metadata") or {}).get("continue")
             if token and ahead is None:
-                ahead = pool.submit(client.get_body, path, query | {"continue": token})
+                ahead = ask({"continue": token})
 
 
 def key_of(item: Mapping[str, Any]) -> Key:

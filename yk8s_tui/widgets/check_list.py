@@ -1,4 +1,4 @@
-"""Findings of the preflight checks: what fails first, one by one; what is well, check by check."""
+"""Findings of the preflight checks: what fails first, one by one; warnings and what is well, check by check."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from yk8s_tui.widgets.symbols import COLOURS, State, symbol
 
 SHOWN = 200
 """Failures and warnings that get a line of their own."""
+
+NAMED = 6
+"""Nodes that are named of those with the same warning."""
 
 _STATES: dict[str, State] = {
     "pass": "ok",
@@ -105,13 +108,13 @@ class CheckList(OptionList):
     def paint(self) -> None:
         """Failures, warnings and waivers first; then one line for each check that passes."""
         ordered = sorted(self.findings.values(), key=self._place)
-        single = [f for f in ordered if self.verdict(f) in ("fail", "warn", "waived")]
+        telling = self._telling(ordered)
         position = self.highlighted
         self.clear_options()
-        self.rows = [*single[:SHOWN]]
-        self.add_options([Option(self._line(f)) for f in single[:SHOWN]])
-        if len(single) > SHOWN:
-            self._add_plain(Content(f"and {len(single) - SHOWN} more"))
+        self.rows = [alike[0] for alike in telling[:SHOWN]]
+        self.add_options([Option(self._line(alike)) for alike in telling[:SHOWN]])
+        if len(telling) > SHOWN:
+            self._add_plain(Content(f"and {len(telling) - SHOWN} more"))
         passed: dict[str, list[str]] = {}
         for finding in ordered:
             if self.verdict(finding) == "pass":
@@ -120,6 +123,17 @@ class CheckList(OptionList):
             self._add_plain(_passed(title, [n for n in nodes if n]))
         if position is not None and self.rows:
             self.highlighted = min(position, len(self.rows) - 1)
+
+    def _telling(self, ordered: Iterable[Finding]) -> list[list[Finding]]:
+        """What gets a line: each failure, which is waived for itself; warnings that are alike together."""
+        groups: dict[tuple[str, ...], list[Finding]] = {}
+        for finding in ordered:
+            verdict = self.verdict(finding)
+            if verdict in ("fail", "warn", "waived"):
+                node = "" if verdict == "warn" else finding.node
+                key = (verdict, finding.id, node, finding.text, finding.limit, finding.remedy)
+                groups.setdefault(key, []).append(finding)
+        return list(groups.values())
 
     def _place(self, finding: Finding) -> tuple[int, str, str]:
         """Trouble first, by check and node; checks that pass in the order they came."""
@@ -132,18 +146,33 @@ class CheckList(OptionList):
         self.rows.append(None)
         self.add_option(Option(text))
 
-    def _line(self, finding: Finding) -> Content:
+    def _line(self, alike: list[Finding]) -> Content:
+        finding = alike[0]
         verdict = self.verdict(finding)
         state = _STATES.get(verdict, "unknown")
-        measured = f" ({finding.measured}, limit {finding.limit})" if finding.measured and finding.limit else ""
-        node = (f"{finding.node} ", "bold") if finding.node else ""
-        parts: list[tuple[str, str] | str] = [(f"{symbol(state)} ", COLOURS[state]), node]
-        parts.append(f"{finding.text or finding.title}{measured}")
+        nodes = " ".join(f.node for f in alike[:NAMED] if f.node) + (
+            f" … ({len(alike)} nodes)" if alike[NAMED:] else ""
+        )
+        parts: list[tuple[str, str] | str] = [(f"{symbol(state)} ", COLOURS[state])]
+        parts.append((f"{nodes} ", "bold") if nodes else "")
+        parts.append(f"{finding.text or finding.title}{_measured(alike)}")
         if verdict == "waived":
             parts.append((f"\n  waived: {self.waived.get(key_of(finding), '')}", "$foreground-muted"))
         elif finding.remedy:
             parts.append((f"\n  {finding.remedy}", "$foreground-muted"))
         return Content.assemble(*parts)
+
+
+def _measured(alike: list[Finding]) -> str:
+    """` (value, limit L)`; of several nodes, one value each when they are not the same."""
+    first = alike[0]
+    if not (first.measured and first.limit):
+        return ""
+    told = first.measured
+    if any(finding.measured != told for finding in alike):
+        told = "; ".join(f"{finding.node} {finding.measured}" for finding in alike[:NAMED])
+        told += "; …" if alike[NAMED:] else ""
+    return f" ({told}, limit {first.limit})"
 
 
 def _passed(title: str, nodes: list[str]) -> Content:

@@ -133,9 +133,10 @@ def _failed_lines(node: NodeState, failure: Failure | None, width: int, height: 
     if failure is None:
         lines += [(line, "failed") for line in textwrap.wrap(node.reason or node.status, width)]
         return lines[:height]
-    lines += [(line, "failed") for line in textwrap.wrap(failure.reason, width)[:2]]
     hint = [(line, "text") for line in textwrap.wrap(failure.hint, width)] if failure.hint else []
-    evidence = failure.evidence.strip().partition("\n")[0]
+    free = height - len(hint)
+    lines += [(line, "failed") for line in textwrap.wrap(failure.reason, width)[: max(2, free - 2)]]
+    evidence = textwrap.wrap(failure.evidence.strip().partition("\n")[0], width)
     room = height - len(lines) - min(len(hint), 2)
-    lines += [(line, "muted") for line in textwrap.wrap(evidence, width)[: max(0, min(room, 2))]]
+    lines += [(line, "muted") for line in evidence[: max(0, min(room, 2), free - len(lines))]]
     return (lines + hint)[:height]

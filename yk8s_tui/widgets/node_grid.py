@@ -140,8 +140,8 @@ class NodeGrid(ScrollView, can_focus=True):
         rows = -(-len(nodes) // columns) if nodes else 1
         self.dense = rows * PANE_HEIGHT > height
         if not self.dense:
-            self.columns = columns
-            self.cell = Size(width // columns, height // rows)
+            self.columns = max(1, -(-len(nodes) // rows))
+            self.cell = Size(width // self.columns, height // rows)
             return
         longest = max(len(node.name) for node in nodes)
         cell = max(8, min(longest + 4, width))

@@ -220,7 +220,7 @@ class Host:
         """The last errors of kubelet: kubeadm itself only knows that it does not answer."""
         words = ["journalctl", "--unit", "kubelet", "--lines", "40", "--output", "cat", "--no-pager"]
         errors = [line for line in self.module.run_command(words)[1].splitlines() if re.match(r"E\d{4} |.*error", line)]
-        return "".join("\nkubelet: " + SECRETS.sub("***", line) for line in errors[-3:])
+        return "".join("\nkubelet: " + SECRETS.sub("***", line)[:240] for line in errors[-3:])
 
     def kubeadm(self, verb, documents):
         """Run kubeadm with a configuration that nobody else can read; seconds it took."""

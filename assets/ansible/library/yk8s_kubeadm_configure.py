@@ -15,7 +15,15 @@ import time
 from ipaddress import ip_address
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.yk8s_host import MADE, RECEIPTS, STEP_OPTION, Receipt, configuration_digest, write_atomic
+from ansible.module_utils.yk8s_host import (
+    MADE,
+    RECEIPTS,
+    STEP_OPTION,
+    Receipt,
+    configuration_digest,
+    sha256_of,
+    write_atomic,
+)
 
 DOCUMENTATION = r"""
 module: yk8s_kubeadm_configure
@@ -25,6 +33,8 @@ description:
     differs, each file in one step. Waits until the new pods run and the API server of this host is ready.
   - With O(leader) it also keeps kubeadm's configuration in the cluster, for nodes that join later, and the mode of
     kube-proxy.
+  - A manifest of etcd that is gone is made again when the data of the member is there; one that is there is left as
+    it is.
   - Another version is refused, and so is switching off encryption of Secrets, which would make them unreadable.
 options:
   name:
@@ -53,7 +63,7 @@ options:
     type: int
     default: 180
   receipt:
-    description: The variable C(yk8s_step).
+    description: The variable C(yk8s_step); the manifests are added to the claims.
     type: dict
   directory:
     description: Where receipts are kept.
@@ -86,6 +96,7 @@ KUBERNETES = "/etc/kubernetes"
 ADMIN = KUBERNETES + "/admin.conf"
 MANIFESTS = KUBERNETES + "/manifests"
 PKI = KUBERNETES + "/pki"
+ETCD_MANIFEST = MANIFESTS + "/etcd.yaml"
 COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 CERTIFICATE = "certificate of the API server"
 SIGNED_FOR = re.compile(r"signed for DNS names \[(.*?)\] and IPs \[(.*?)\]")
@@ -222,6 +233,26 @@ def refuse_dangerous(differing):
             )
 
 
+def restore_etcd(node):
+    """Make the manifest of etcd again when it is gone: the member goes on with its data, whatever the manifest says.
+
+    Without data it would begin a cluster of its own, so that is refused.
+    """
+    cluster = next(d for d in node.options["documents"] if d["kind"] == "ClusterConfiguration")
+    data = cluster.get("etcd", {}).get("local", {}).get("dataDir", "/var/lib/etcd")
+    if not os.path.isdir(os.path.join(data, "member")):
+        raise Refused(
+            f"{ETCD_MANIFEST} is gone, and so is the data in {data}: bring both back, or remove this member from etcd "
+            "and join this node anew"
+        )
+    if node.module.check_mode:
+        return
+    node.phase("etcd", "local")
+    # kubelet starts what crashed for want of etcd without the pause it had come to.
+    node.module.run_command(["/usr/bin/systemctl", "restart", "kubelet.service"], check_rc=True)
+    node.wait(lambda: node.kubectl("get", "--raw", "/readyz", check=False) == "ok", "the API server is ready")
+
+
 def replace_certificate(node, wanted):
     """Put the new pair in place, and wait until it is shown; the API server reads it again by itself."""
     for name, mode in (("apiserver.key", 0o600), ("apiserver.crt", 0o644)):
@@ -270,6 +301,9 @@ def configure(node):
     """Compare, and replace what differs; names of what did."""
     if just_made(node):
         return []
+    bare = not os.path.exists(ETCD_MANIFEST)
+    if bare:
+        restore_etcd(node)
     wanted = new_certificate(node)
     differing = new_manifests(node)
     refuse_dangerous(differing)
@@ -279,12 +313,18 @@ def configure(node):
         replace_certificate(node, wanted)
     if differing and not check:
         replace_manifests(node, differing)
-    changed = [*([CERTIFICATE] if another else []), *differing]
+    changed = [*(["etcd"] if bare else []), *([CERTIFICATE] if another else []), *differing]
     if node.options["leader"]:
         if not check:
             node.phase("upload-config", "kubeadm")
         changed += ["kube-proxy"] if set_proxy_mode(node) else []
     return changed
+
+
+def claims():
+    """What is held against the manifests in force; that of etcd, which others may tune, only has to be there."""
+    paths = [os.path.join(MANIFESTS, name + ".yaml") for name in COMPONENTS]
+    return {ETCD_MANIFEST: {}, **{path: {"sha256": sha256_of(path)} for path in paths}}
 
 
 def main():
@@ -315,6 +355,7 @@ def main():
     finally:
         shutil.rmtree(node.folder, ignore_errors=True)
     if receipt and not module.check_mode:
+        receipt.add("files", claims())
         receipt.done()
     module.exit_json(changed=bool(replaced), replaced=replaced)
 
