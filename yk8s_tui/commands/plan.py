@@ -73,6 +73,7 @@ def plan_lines(plan: Plan) -> list[str]:
         lines.append(f"  {mark} {planned.step.title}  {nodes}  ({planned.reason})".replace("    (", "  ("))
         if planned.decision == "run":
             lines += [f"      {c.symbol} {c.text}{f'  [{c.node}]' if c.node else ''}" for c in planned.step.changes]
+    lines += [f"? {error}" for error in plan.unprobed.values()]
     lines += [f"missing: {m.name}; looked in {', '.join(m.looked_in)}" for m in plan.missing]
     if not plan.consents:
         lines.append("Nothing is destroyed.")

@@ -18,6 +18,8 @@ from yk8s_tui.status.hosts import HostState
 
 ACTIONS = "yk8s_tui.layers."
 """The package of the modules that make up the actions of steps."""
+NAMED = 3
+"""Deviations of one step on one node that a plan names."""
 
 
 def layers() -> tuple[Layer, ...]:
@@ -168,8 +170,9 @@ def _reason(step: Step, name: str, state: HostState | None, *, full: bool) -> st
         return "was interrupted"
     if receipt.digest != step.digest:
         return "configuration or tool changed"
-    drift = state.drift.get(step.id)
-    return f"drift: {drift[0]}" if drift else ""
+    drift = state.drift.get(step.id, ())
+    more = f"; and {len(drift) - NAMED} more" if drift[NAMED:] else ""
+    return f"drift: {'; '.join(drift[:NAMED])}{more}" if drift else ""
 
 
 def _summary(reasons: Mapping[str, str], candidates: Sequence[str]) -> str:

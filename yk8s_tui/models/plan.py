@@ -141,6 +141,8 @@ class Plan(Section):
     inventory: Inventory
     facts: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Node -> facts from the probe; playbooks see them as `yk8s_facts`."""
+    unprobed: dict[str, str] = Field(default_factory=dict)
+    """Node -> why nothing could be read of it, in lines; what it needs is unknown until it runs."""
     steps: tuple[PlannedStep, ...]
     missing: tuple[Missing, ...] = ()
     """What keeps the plan from being the whole; a run of such a plan ends as partly done."""
@@ -155,6 +157,7 @@ class Plan(Section):
         passing: dict[str, Any] = {
             "created": True,
             "facts": True,
+            "unprobed": True,
             "check_only": True,
             "steps": {"__all__": {"estimate_seconds"}},
         }

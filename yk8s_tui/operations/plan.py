@@ -47,6 +47,7 @@ async def make_plan(repository: Repository, scope: Scope = WHOLE, *, check_only:
         live_digest=live_digest(states),
         inventory=inventory,
         facts={name: state.facts for name, state in states.items()},
+        unprobed={name: state.error for name, state in states.items() if not state.reachable},
         steps=estimated(repository, inventory, pipeline.decide(steps, states, scope)),
         missing=tuple(k8s_base.missing_artifacts(context)) if not scope.layers or "k8s-base" in scope.layers else (),
         check_only=check_only,
