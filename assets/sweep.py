@@ -93,7 +93,8 @@ def freeze(left):
 def main():
     ended = {}
     left = {}
-    for number, seconds in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0)):
+    # A module that is interrupted removes its folder in /tmp, which one that is terminated does not.
+    for number, seconds in ((signal.SIGINT, 1.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0)):
         left = freeze(left)
         for pid in left:
             ended[pid] = ended.get(pid) or command(pid)

@@ -46,9 +46,12 @@ def test_cancel_leaves_nothing_behind(cluster: Cluster, monkeypatch: pytest.Monk
         pytest.importorskip("ansible_mitogen", reason="needs the accelerator (Python package mitogen)")
     monkeypatch.setenv("YK8S_ACCELERATOR", accelerator)
     after = cluster.step("k8s-base.after", cluster.tasks("hello", HELLO), needs=["k8s-base.long"])
+    before = module_folders()
     run = cluster.start(sleeping(cluster), after)
     directory = cluster.directory(run)
     until(lambda: all_asleep(cluster), "all nodes are at it")
+    if accelerator == "off":
+        assert module_folders() - before
     assert remote_processes(run)
     workspace = Path((directory / LINK).read_text())
     assert request(directory, "ping", by="me") == "running"
@@ -61,11 +64,17 @@ def test_cancel_leaves_nothing_behind(cluster: Cluster, monkeypatch: pytest.Monk
     }
     assert not local_processes(run)
     until(lambda: not remote_processes(run), "nothing of the run is left on the hosts", 5)
+    assert not module_folders() - before
     assert not workspace.exists()
     assert not (directory / "control.sock").exists()
     assert not (cluster.root / "place" / "over").exists()
     with pytest.raises(ControlError):
         request(directory, "cancel", by="me")
+
+
+def module_folders() -> set[Path]:
+    """Where Ansible unpacks modules on a host; the hosts of these tests have the /tmp of this machine."""
+    return set(Path("/tmp").glob("ansible_*_payload_*"))
 
 
 def test_cancel_by_command_and_who_asked(cluster: Cluster) -> None:
