@@ -7,7 +7,7 @@ import pytest
 from yk8s_tui.models.nodes import Inventory
 from yk8s_tui.models.plan import Plan
 from yk8s_tui.runs.hints import DEFAULT, hint_for
-from yk8s_tui.runs.translate import evidence_of
+from yk8s_tui.runs.translate import evidence_of, reason_of
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,12 @@ def test_a_hint_fits_what_failed_and_names_no_command_that_does_not_exist(text: 
 def test_a_traceback_that_there_is_not_is_no_evidence() -> None:
     assert evidence_of({"stderr": "no such thing", "exception": "(traceback unavailable)"}) == "no such thing"
     assert evidence_of({"exception": "(traceback unavailable)"}) == ""
+
+
+def test_what_ssh_says_to_a_terminal_is_read_as_lines() -> None:
+    said = "Connection timed out during banner exchange\r\nConnection to 10.92.0.12 port 22 timed out\r\n"
+    assert reason_of({"msg": said}).splitlines() == [line.strip() for line in said.splitlines()]
+    assert "\r" not in reason_of({"msg": said})
 
 
 def test_a_plan_that_is_only_tried_is_the_same_plan() -> None:

@@ -162,7 +162,7 @@ def _task(data: Mapping[str, Any]) -> str:
 
 
 def _short(value: object) -> str:
-    text = _text(value).strip()
+    text = "\n".join(line.rstrip() for line in _text(value).strip().splitlines())
     return text.removeprefix("Task failed: ").removeprefix("Action failed: ")
 
 
