@@ -248,7 +248,11 @@ def restore_etcd(node):
     if node.module.check_mode:
         return
     node.phase("etcd", "local")
-    # kubelet starts what crashed for want of etcd without the pause it had come to.
+    # An API server without etcd lets kubelet wait for a minute at each question before it starts etcd; one that is
+    # stopped does not. A kubelet that begins anew starts what had crashed without the pause it had come to.
+    stale = node.containers().get("kube-apiserver")
+    if stale:
+        node.run("crictl", "stop", "--timeout", "2", stale, check=False)
     node.module.run_command(["/usr/bin/systemctl", "restart", "kubelet.service"], check_rc=True)
     node.wait(lambda: node.kubectl("get", "--raw", "/readyz", check=False) == "ok", "the API server is ready")
 
