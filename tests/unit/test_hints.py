@@ -15,6 +15,8 @@ from yk8s_tui.runs.translate import evidence_of, reason_of
     [
         ("etcd cluster is unhealthy: etcdserver: no leader", "crictl ps"),
         ("Unit etcd-snapshot.timer could not be found", ""),
+        ("YAML parsing failed: Colons in unquoted values must be followed by a non-space character.", "playbook"),
+        ("couldn't resolve module/action 'nonsense'. This often indicates a misspelling", "playbook"),
         ("timed out waiting for the condition", "did not come"),
         ("ssh: connect to host cp1 port 22: Connection refused", "that the host is up"),
         ("the connection broke: Connection to 10.92.0.51 closed by remote host.", "that the host is up"),

@@ -10,6 +10,11 @@ HINTS = (
         "etcd is not well: on the control plane nodes look at `crictl ps -a --name etcd` and `journalctl -u kubelet`",
     ),
     (
+        r"yaml parsing failed|syntax error while loading yaml|couldn't resolve module|not a valid attribute for a"
+        r"|conflicting action statements|the role '.*' was not found",
+        "a playbook or a file it uses is wrong: mend the line that is named, then apply again",
+    ),
+    (
         r"host key checking|host key verification failed|remote host identification",
         "the host shows another key than the pinned one: find out why, then pin the new one",
     ),
