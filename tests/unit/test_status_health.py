@@ -191,6 +191,7 @@ def test_api_servers() -> None:
     assert told["api.server:cp2"].text == "API server is not ready: checks etcd and poststarthook/rbac failing"
     assert told["api.server:cp3"].text == "API server does not answer: Connection refused"
     assert told["api.server:vip"].text == "does not answer: no answer within 3 s"
+    assert "api.server:vip" not in found(replace(status, sources={**status.sources, "api": Source("unreachable", NOW)}))
     down(status, "cp3")
     assert "api.server:cp3" not in found(status)
 

@@ -68,6 +68,8 @@ def _print_status(root: Path, args: argparse.Namespace) -> int:
             print("\n".join(lines(watch.status, found, now)))
         else:
             _follow(watch, as_json_lines=args.json)
+        if watch.error:
+            raise watch.error
     finally:
         watch.stop()
     return exit_code(watch.status, found)

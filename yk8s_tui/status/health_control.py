@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from yk8s_tui.status.health_words import first_line, is_lost, lasting, listed, size, span
+from yk8s_tui.status.health_words import first_line, is_lost, lasting, listed, size, source_state, span
 from yk8s_tui.status.model import ApiServer, ClusterStatus, EtcdMember, Finding, Severity
 
 COMPONENTS = ("kube-controller-manager", "kube-scheduler")
@@ -53,9 +53,12 @@ def api_unread(status: ClusterStatus, now: float) -> Iterator[Finding]:
 
 
 def api_servers(status: ClusterStatus, now: float) -> Iterator[Finding]:
-    """API servers that do not answer or are not ready; those of hosts that are lost are the hosts' matter."""
+    """API servers that do not answer or are not ready.
+
+    Those of hosts that are lost are the hosts' matter, and when nothing answers at all, that has been said.
+    """
     for node, server in status.api_servers.items():
-        if server.ready or (node and is_lost(status, node)):
+        if server.ready or (is_lost(status, node) if node else source_state(status, "api") == "unreachable"):
             continue
         subject = node or "API through the VIP"
         look = f"`crictl logs` of kube-apiserver on {node}" if node else "HAProxy on the frontend that holds the VIP"

@@ -57,6 +57,9 @@ def load(path: Path) -> Credentials:
     except FileNotFoundError as error:
         hint = "`apply` makes it once the cluster runs; or make one with `yk8s-tui kubeconfig --renew`"
         raise ConfigError("there is no kubeconfig yet", where=str(path), hint=hint) from error
+    except PermissionError as error:
+        hint = "it is for its owner only: run this as that user"
+        raise ConfigError("the kubeconfig cannot be read", where=str(path), why=str(error), hint=hint) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise _unusable(path, str(error)) from error
     try:
