@@ -21,6 +21,8 @@ class Checked:
     problems: tuple[Problem, ...]
     nodes: tuple[str, ...]
     """One line a node: name, address, roles."""
+    networks: tuple[str, ...]
+    """One line a network: what it is for, where it is."""
     text: str
     """The configuration that would be written."""
 
@@ -34,7 +36,8 @@ def check_all(answers: Mapping[str, Any], *, current: str = "", original: Mappin
     """Check and preview; takes some milliseconds, so it runs in a thread."""
     frozen = copy.deepcopy(dict(answers))
     problems = a.check(frozen) + _directory_problems(frozen)
-    return Checked(problems, tuple(node_lines(frozen)), preview(frozen, current=current, original=original or {}))
+    text = preview(frozen, current=current, original=original or {})
+    return Checked(problems, tuple(node_lines(frozen)), tuple(network_lines(frozen)), text)
 
 
 def directory_of(answers: Mapping[str, Any]) -> Path:
@@ -71,7 +74,22 @@ def node_lines(answers: Mapping[str, Any]) -> list[str]:
         rows = _lab_rows(answers)
     else:
         rows = []
-    return [f"{name:<12} {address:<16} {roles}" for name, address, roles in rows]
+    return [f"{name:<10} {address:<15} {roles}" for name, address, roles in rows]
+
+
+def network_lines(answers: Mapping[str, Any]) -> list[str]:
+    """The networks that the answers mean, and where the API is in them, one line each."""
+    harbour, vpn = a.read(answers, "cluster.harbour"), "trampoline.wireguard.endpoints[0]"
+    node_network = {"lab": "harbour.lab.subnet", "baremetal": "harbour.baremetal.node_network"}.get(harbour)
+    keys = [("nodes", node_network)] if node_network else []
+    keys += [("pods", "kubernetes.pod_cidr"), ("pods", "kubernetes.pod_cidr_v6")]
+    keys += [("services", "kubernetes.service_cidr"), ("services", "kubernetes.service_cidr_v6")]
+    if a.read(answers, "trampoline.wireguard.enabled"):
+        keys += [("VPN", f"{vpn}.network_v4"), ("VPN", f"{vpn}.network_v6")]
+    rows = [(title, str(value)) for title, key in keys if (value := a.read(answers, key))]
+    vip, port = a.read(answers, "trampoline.vip"), a.read(answers, "kubernetes.api_port")
+    rows.append(("API", f"{vip}, port {port}" if vip else f"port {port} of the frontends"))
+    return [f"{title:<10} {text}" for title, text in rows]
 
 
 def _lab_rows(answers: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 
 from yk8s_tui.models.problems import Problem
 from yk8s_tui.screens.setup.checking import Checked
+from yk8s_tui.screens.setup.outcome import Outcome
 from yk8s_tui.screens.setup.pages import page_of
 from yk8s_tui.widgets.symbols import symbol
 
@@ -29,7 +30,7 @@ class ReviewPart(Vertical):
         """A sentence, a list, and the preview that narrow terminals lack elsewhere."""
         yield Static("", id="verdict", markup=False)
         yield OptionList(id="problems", markup=False, compact=True)
-        yield Static("", id="outcome", markup=False)
+        yield Outcome(id="outcome")
 
     def show(self, checked: Checked, original: Mapping[str, Any]) -> None:
         """Say what was found."""
@@ -42,13 +43,7 @@ class ReviewPart(Vertical):
             self.problems = checked.problems
         problems.display = bool(checked.problems)
         self.query_one("#verdict", Static).update(_verdict(checked))
-        text = Content.assemble(
-            ("\nNodes\n", "bold $text-accent"),
-            "\n".join(checked.nodes) or "none",
-            ("\n\nconfig/config.toml\n", "bold $text-accent"),
-            checked.text,
-        )
-        self.query_one("#outcome", Static).update(text)
+        self.query_one(Outcome).show(checked)
 
     problems: tuple[Problem, ...] = ()
 

@@ -11,7 +11,6 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Button, OptionList, Static
@@ -20,6 +19,7 @@ from yk8s_tui import paths
 from yk8s_tui.screens.setup import answers as a
 from yk8s_tui.screens.setup.checking import Checked, check_all
 from yk8s_tui.screens.setup.draft_keeper import DraftKeeper
+from yk8s_tui.screens.setup.outcome import Outcome
 from yk8s_tui.screens.setup.pages import Page, field_for, page_of, pages
 from yk8s_tui.screens.setup.saving import Opened, Source
 from yk8s_tui.widgets.bars import KeyBar, TitleBar
@@ -96,7 +96,7 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         self.page: Page = pages()[0]
         self.visited: set[str] = set()
         self.touched: set[str] = set()
-        self.checked = Checked((), (), "")
+        self.checked = Checked((), (), (), "")
         self._arriving = False
         self.keeper = DraftKeeper()
 
@@ -115,7 +115,7 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
                     yield Button("Next", id="next", compact=True, variant="primary")
             with VerticalScroll(id="preview-pane", classes="pane") as preview:
                 preview.border_title = "What this means"
-                yield Static("", id="preview", markup=False)
+                yield Outcome(id="preview")
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -180,6 +180,7 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         self.answers["wizard"].update(page=page.id, visited=sorted(self.visited))
         area = self.query_one("#page", VerticalScroll)
         self.query_one("#page-pane").border_title = page.title
+        self.query_one("#preview-pane").set_class(page.part == "review", "-told")
         await area.remove_children()
         await area.mount(Static(page.intro, markup=False, classes="page--intro"))
         form = Form(page.fields, self._read, self._help)
@@ -286,15 +287,7 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         self._show_steps()
         for part in self.query("ReviewPart"):
             part.show(self.checked, self.original)  # type: ignore[attr-defined]
-        nodes = "\n".join(self.checked.nodes) or "no nodes yet"
-        self.query_one("#preview", Static).update(
-            Content.assemble(
-                ("Nodes\n", "bold $text-accent"),
-                nodes,
-                ("\n\nconfig/config.toml\n", "bold $text-accent"),
-                self.checked.text,
-            )
-        )
+        self.query_one("#preview", Outcome).show(self.checked)
         name = str(self._read("cluster.name") or "").strip() or "unnamed"
         kind = "setup" if self.source.repository else "new cluster"
         self.query_one(TitleBar).left = f"{name} {symbol('dot')} {kind}"
