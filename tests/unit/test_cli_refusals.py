@@ -47,6 +47,14 @@ def test_nothing_is_done_to_hosts_that_a_run_is_at_work_on(
     assert "runs cancel" not in capsys.readouterr().err, "only a run can be cancelled"
 
 
+def test_a_plan_beside_a_run_says_that_it_passes(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--cluster", str(lab), "plan"])
+    assert "is at work" not in capsys.readouterr().err
+    with cluster_lock(lab, "20261128-065518-55ba"):
+        assert main(["--cluster", str(lab), "plan"]) == ExitCode.DONE
+    assert "run 20261128-065518-55ba" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("content", "why"), [(b"w1,10.0.0.1,worker,\xe4\xf6", "UTF-8"), (None, "cannot be read")])
 def test_a_list_that_cannot_be_read(
     lab: Path, content: bytes | None, why: str, capsys: pytest.CaptureFixture[str]

@@ -131,3 +131,11 @@ def cluster_directory(args: argparse.Namespace) -> Path:
     from yk8s_tui.repository.repository import find_repository
 
     return find_repository(args.cluster or os.environ.get("YK8S_CLUSTER"))
+
+
+def warn_when_busy(root: Path) -> None:
+    """Say on stderr that a run is at work, when one is: what the hosts say now changes with it."""
+    from yk8s_tui.repository.lock import holder
+
+    if held := holder(root):
+        print(f"yk8s-tui: {held} is at work; what the hosts say now changes with it", file=sys.stderr)

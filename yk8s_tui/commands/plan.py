@@ -7,7 +7,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yk8s_tui.commands.common import cluster_directory, print_json
+from yk8s_tui.commands.common import cluster_directory, print_json, warn_when_busy
 from yk8s_tui.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from yk8s_tui.repository.repository import Repository
 
     repository = Repository(cluster_directory(args))
+    warn_when_busy(repository.root)
     plan = asyncio.run(make_plan(repository, scope_of(args)))
     if args.out:
         write_atomic(args.out, plan.model_dump_json(indent=2))

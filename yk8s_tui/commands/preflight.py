@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from yk8s_tui.commands.common import cluster_directory, print_json
+from yk8s_tui.commands.common import cluster_directory, print_json, warn_when_busy
 from yk8s_tui.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -135,6 +135,7 @@ async def _collect(args: argparse.Namespace, waivers: dict[str, str]) -> list[Fi
     from yk8s_tui.repository.repository import Repository
 
     repository = Repository(cluster_directory(args))
+    warn_when_busy(repository.root)
     watching = sys.stderr.isatty() and not args.json
     found = []
     async for finding in check_everything(repository, nodes=args.node, only=args.check, waivers=waivers):
