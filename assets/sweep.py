@@ -90,18 +90,37 @@ def freeze(left):
         stopped |= set(left)
 
 
+def modules(left):
+    """Those that run Python: an interrupted module removes its folder in /tmp, which a terminated one does not.
+
+    All others stay stopped meanwhile: a shell whose command was interrupted would go on.
+    """
+    return {pid: start for pid, start in left.items() if os.path.basename(program(pid)).startswith("python")}
+
+
+def program(pid):
+    try:
+        return os.readlink("/proc/%d/exe" % pid)
+    except OSError:
+        return ""
+
+
 def main():
     ended = {}
     left = {}
-    # A module that is interrupted removes its folder in /tmp, which one that is terminated does not.
-    for number, seconds in ((signal.SIGINT, 1.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0)):
+    for number, seconds, meant in (
+        (signal.SIGINT, 1.0, modules),
+        (signal.SIGTERM, 3.0, dict),
+        (signal.SIGKILL, 2.0, dict),
+    ):
         left = freeze(left)
         for pid in left:
             ended[pid] = ended.get(pid) or command(pid)
-        send(left, number)
-        send(left, signal.SIGCONT)
+        ending = meant(left)
+        send(ending, number)
+        send(ending, signal.SIGCONT)
         until = time.time() + seconds
-        while alive(left) and time.time() < until:
+        while alive(ending) and time.time() < until:
             time.sleep(0.05)
         left = alive(left)
         if not left:
