@@ -56,9 +56,9 @@ class Shown:
         self.watch.drain()
         return {f.key: f for f in findings(self.watch.status, time.time())}
 
-    def has(self, prefix: str) -> bool:
-        """Whether something of this kind is found."""
-        return any(key.startswith(prefix) for key in self.found())
+    def has(self, prefix: str, words: str = "") -> bool:
+        """Whether something of this kind is found, with these words in it."""
+        return any(key.startswith(prefix) and words in f.text for key, f in self.found().items())
 
     def open_view(self) -> None:
         """From the first page to the status, as the operator goes there."""
@@ -66,12 +66,15 @@ class Shown:
         self.terminal.keys("s")
         self.terminal.wait_for("· live", seconds=patience(60))
 
-    def appears(self, prefix: str, seconds: float = SHOWN) -> Finding:
-        """Wait for a finding, here and on the screen, and keep how long it took."""
+    def appears(self, prefix: str, words: str = "", seconds: float = SHOWN) -> Finding:
+        """Wait for a finding, here and on the screen, and keep how long it took.
+
+        With `words` it is only the one that says so: dpkg shows its own half-way states.
+        """
         began = time.monotonic()
-        wait_until(lambda: self.has(prefix), patience(seconds), f"{prefix} is shown")
+        wait_until(lambda: self.has(prefix, words), patience(seconds), f"{prefix} is shown")
         known = time.monotonic() - began
-        found = next(f for key, f in self.found().items() if key.startswith(prefix))
+        found = next(f for key, f in self.found().items() if key.startswith(prefix) and words in f.text)
         self.terminal.wait_for(_beginning(found), seconds=patience(seconds) - known)
         times = {"seconds": round(known, 2), "on screen": round(time.monotonic() - began, 2)}
         report("status shows", {"finding": prefix, **times})
@@ -187,11 +190,11 @@ def edited_firewall_rules(cluster: LabCluster, status: Shown) -> None:
 def another_version_of_a_package(cluster: LabCluster, status: Shown) -> None:
     cluster.exec("w1", f"{claims.INSTALL}; {claims.claim(**claims.WATCHED)}")
     cluster.exec("w1", claims.ANOTHER_VERSION)
-    assert "1.1 instead of 1.0" in status.appears(f"drift:w1:{claims.STEP}").text
+    status.appears(f"drift:w1:{claims.STEP}", "1.1 instead of 1.0")
     cluster.exec("w1", claims.FIRST_VERSION)
     status.goes("drift:w1")
     cluster.exec("w1", "apt-mark unhold watched")
-    assert "no longer on hold" in status.appears(f"drift:w1:{claims.STEP}").text
+    status.appears(f"drift:w1:{claims.STEP}", "no longer on hold")
     cluster.exec("w1", claims.REMOVE)
     status.goes("drift:w1")
 
