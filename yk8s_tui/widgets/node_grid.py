@@ -23,6 +23,8 @@ PANE_WIDTH = 26
 """Columns a large pane needs at least."""
 PANE_HEIGHT = 6
 """Rows a large pane needs at least, its frame included."""
+ROOMY = Size(50, 14)
+"""A pane that shows whole sentences, and enough of what went before: rather more rows of these than narrow ones."""
 
 _STYLES = (*STATES, "name", "muted", "text", "changed", "frame", "chosen", "cursor")
 
@@ -140,6 +142,8 @@ class NodeGrid(ScrollView, can_focus=True):
         rows = -(-len(nodes) // columns) if nodes else 1
         self.dense = rows * PANE_HEIGHT > height
         if not self.dense:
+            wished = -(-len(nodes) // max(1, width // ROOMY.width))
+            rows = max(rows, min(wished, height // ROOMY.height))
             self.columns = max(1, -(-len(nodes) // rows))
             self.cell = Size(width // self.columns, height // rows)
             return
