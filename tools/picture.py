@@ -4,9 +4,8 @@ The journal is replayed up to the given second into a directory of its own, with
 the screen shows the run as if it went on. The run directory itself is only read. Needs a monospaced font with box
 drawing and symbols (DejaVu Sans Mono) for the PNG. `docs/pictures/run.png` was made so:
 
-    yk8s-tui init berlin-1 --harbour lab && cd berlin-1    # and a VIP in config/config.toml
-    yk8s-tui apply --yes --plain
-    python tools/picture.py runs/<id> --second 124.4 --node cp1 --out docs/pictures/run.png
+    make demo
+    python tools/picture.py .demo/runs/<id> --second 63 --node cp1 --out docs/pictures/run.png
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ PANE_WIDTH = 26
 """Columns a large pane needs at least."""
 PANE_HEIGHT = 6
 """Rows a large pane needs at least, its frame included."""
-ROOMY = Size(50, 14)
+ROOMY = Size(50, 12)
 """A pane that shows whole sentences, and enough of what went before: rather more rows of these than narrow ones."""
 
 _STYLES = (*STATES, "name", "muted", "text", "changed", "frame", "chosen", "cursor")
