@@ -65,17 +65,16 @@ class Tables:
         """
         kind, keys = message.kind, message.keys
         status.read.add(kind)
-        if self._troubles.pop(kind, ""):
-            self._source(status)
+        cleared = bool(self._troubles.pop(kind, "")) and self._source(status)
         if kind == "pods":
-            return self._pods.keep(keys, status, now)
+            return self._pods.keep(keys, status, now) or cleared
         gone: list[Key] = []
         if kind == "nodes":
             gone = [(name,) for name in status.nodes if (name,) not in keys]
         elif kind in WORKLOADS:
             mine = [key for key in status.workloads if key[0] == WORKLOADS[kind]]
             gone = [key[1:] for key in mine if key[1:] not in keys]
-        return any([self._change(kind, key, None, status, now) for key in gone])
+        return any([cleared, *(self._change(kind, key, None, status, now) for key in gone)])
 
     def _event(self, key: Key, value: Warned | None, status: ClusterStatus, now: float) -> bool:
         return value is not None and self._pods.warn(value, status, now)
