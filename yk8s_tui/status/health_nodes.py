@@ -78,12 +78,14 @@ def cordoned(status: ClusterStatus, now: float) -> Iterator[Finding]:
 def skew(status: ClusterStatus, now: float) -> Iterator[Finding]:
     """Kubelets of another version than the cluster's, together for each version."""
     wanted = _parts(status.version)
-    others: dict[str, list[str]] = {}
+    versions: dict[str, list[str]] = {}
     for node in status.nodes.values():
-        if wanted and _parts(node.version) and _parts(node.version) != wanted:
-            others.setdefault(node.version, []).append(node.name)
-    for version, names in others.items():
-        behind = wanted[1] - _parts(version)[1]
+        versions.setdefault(node.version, []).append(node.name)
+    for version, names in versions.items():
+        found = _parts(version)
+        if not wanted or not found or found == wanted:
+            continue
+        behind = wanted[1] - found[1]
         look = "`yk8s-tui apply` brings what the configuration says, `yk8s-tui upgrade` another version"
         text = f"{'runs' if len(names) == 1 else 'run'} kubelet {version}, the cluster is {status.version}"
         allowed = 0 <= behind <= OLDEST_KUBELET

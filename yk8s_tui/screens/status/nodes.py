@@ -14,15 +14,17 @@ PodKey = tuple[str, str, str]
 def node_state(status: ClusterStatus, name: str) -> State:
     """How a node is, for its symbol."""
     node = status.nodes.get(name)
-    if node is None:
-        return "unknown"
+    return _state(status, node) if node else "unknown"
+
+
+def _state(status: ClusterStatus, node: Node) -> State:
     if node.ready != "True":
         return "failed"
-    return "warning" if node.trouble or node.cordoned or _host_is_gone(status, name) else "ok"
+    return "warning" if node.trouble or node.cordoned or _host_is_gone(status, node.name) else "ok"
 
 
 def _host_is_gone(status: ClusterStatus, name: str) -> bool:
-    source = status.sources.get(f"host:{name}")
+    source = status.sources.get("host:" + name)
     return source is not None and source.state == "unreachable"
 
 
@@ -32,13 +34,14 @@ def _names(status: ClusterStatus) -> list[str]:
     return [*status.nodes, *wanted]
 
 
-_RANK = {"failed": 0, "unknown": 1, "warning": 2}
+_RANK: dict[State, int] = {"failed": 0, "unknown": 1, "warning": 2, "ok": 3}
 
 
 def _rank(status: ClusterStatus, name: str) -> tuple[int, bool, str]:
     node = status.nodes.get(name)
-    worker = node is not None and "control-plane" not in node.roles
-    return _RANK.get(node_state(status, name), 3), worker, name
+    if node is None:
+        return _RANK["unknown"], False, name
+    return _RANK[_state(status, node)], "control-plane" not in node.roles, name
 
 
 def _ready(node: Node) -> str:

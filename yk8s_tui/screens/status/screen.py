@@ -36,8 +36,8 @@ HURRY_TICKS = 200
 """After so many it has waited long enough for the first nodes."""
 FULL_TICKS = 5
 """Ages grow without any change: everything is painted every so many ticks."""
-PAUSE = 20.0
-"""Pause between two judgements (or two orders of the rows), in times of what one takes: at most 5 % of a core."""
+PAUSE = 40.0
+"""Pause between two judgements (or two orders of the rows), in times of what one takes: at most 2.5 % of a core."""
 FINDING_ROWS = 5
 """Findings shown above the table in a low terminal; twice as many in a high one."""
 
