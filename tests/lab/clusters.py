@@ -56,9 +56,9 @@ def apply(cluster: LabCluster, *arguments: str, exit_code: int = 0, **environmen
     return journal(cluster)
 
 
-def shown(cluster: LabCluster) -> dict[str, Any]:
-    """The last run, as `runs show --json` has it."""
-    told: dict[str, Any] = json.loads(cluster.cli("runs", "show", "--json").stdout)
+def shown(cluster: LabCluster, *run: str) -> dict[str, Any]:
+    """A run, as `runs show --json` has it; the last one unless a number is given."""
+    told: dict[str, Any] = json.loads(cluster.cli("runs", "show", *run, "--json").stdout)
     return told
 
 
@@ -89,10 +89,11 @@ def ready(cluster: LabCluster) -> dict[str, str]:
 
 
 def etcd_health(cluster: LabCluster) -> dict[str, bool]:
-    """Endpoint -> whether that member is healthy."""
+    """Endpoint -> whether that member is healthy; asked in the container of etcd, as packages bring no etcdctl."""
     pki = "/etc/kubernetes/pki/etcd"
     asked = (
-        f"etcdctl --endpoints=https://127.0.0.1:2379 --cacert={pki}/ca.crt --cert={pki}/healthcheck-client.crt "
+        "crictl exec $(crictl ps --name '^etcd$' --state running --quiet | head -n 1) etcdctl "
+        f"--endpoints=https://127.0.0.1:2379 --cacert={pki}/ca.crt --cert={pki}/healthcheck-client.crt "
         f"--key={pki}/healthcheck-client.key endpoint health --cluster --write-out=json"
     )
     return {m["endpoint"]: m["health"] for m in json.loads(cluster.exec("cp1", asked).stdout)}

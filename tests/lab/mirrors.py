@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.lab.conftest import wait_until
+from tests.lab.conftest import LabCluster, wait_until
 from yk8s_tui.backends.bundle import Bundle
+from yk8s_tui.backends.lab_names import gateway_of
 
 PROGRAMS = ("docker-registry", "skopeo", "gpg", "dpkg-deb")
 KUBELET_UNIT = """\
@@ -177,6 +178,21 @@ def registry(folder: Path, address: str, bundle: Bundle) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(20)
+
+
+@contextmanager
+def of(bundle: Bundle, folder: Path, cluster: LabCluster) -> Iterator[dict[str, object]]:
+    """Both mirrors on the bridge of a lab that is up; the settings that name them."""
+    address = str(gateway_of(cluster.config.harbour.lab.subnet))
+    packages(folder / "packages", bundle)
+    with served(folder / "packages", address) as url, registry(folder, address, bundle) as place:
+        yield {
+            "kubernetes.version": bundle.version,
+            "kubernetes.source": "packages",
+            "kubernetes.package_mirror": url,
+            "kubernetes.containerd_package_mirror": f"deb [trusted=yes] {url}/containerd ./",
+            "kubernetes.registry_mirrors": [{"registry": "registry.k8s.io", "endpoint": f"http://{place}"}],
+        }
 
 
 def answers(place: str) -> bool:

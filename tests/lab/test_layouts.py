@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from tests.lab import faults_shown
+from tests.lab import faults_shown, mirrors
 from tests.lab.clusters import (
     Readyz,
     apply,
@@ -24,10 +26,12 @@ from tests.lab.clusters import (
     ready,
     report,
     results,
+    shown,
     step_seconds,
 )
 from tests.lab.conftest import LabCluster, MakeLab, wait_until
 from tests.lab.frontends import holders
+from yk8s_tui.backends.bundle import Bundle
 
 pytestmark = [pytest.mark.lab, pytest.mark.kubernetes]
 
@@ -41,12 +45,18 @@ class Layout:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def lab(cls, make_lab: MakeLab) -> Iterator[LabCluster]:
-        """Bare hosts; destroyed with the last test of the layout."""
-        needs_bundle()
+    def lab(cls, make_lab: MakeLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabCluster]:
+        """Bare hosts and all that an `apply` needs; destroyed with the last test of the layout."""
+        bundle = needs_bundle()
         made = make_lab(cls.settings, fresh=True)
-        yield made
+        with cls.supplied(made, bundle, tmp_path_factory.mktemp("supplies")):
+            yield made
         make_lab.retire(made)
+
+    @classmethod
+    def supplied(cls, _lab: LabCluster, _bundle: Bundle, _folder: Path) -> AbstractContextManager[object]:
+        """Where Kubernetes comes from; here the bundle in its usual place."""
+        return nullcontext()
 
     @pytest.fixture
     def cluster(self, lab: LabCluster) -> LabCluster:
@@ -74,13 +84,45 @@ class Layout:
 
 
 class TestThreeHostsCombined(Layout):
+    """This one is made of packages and of images that are pulled."""
+
     settings: ClassVar = {"harbour.lab.combined": True, "harbour.lab.control_planes": 3, "harbour.lab.workers": 0}
+
+    @classmethod
+    @contextmanager
+    def supplied(cls, lab: LabCluster, bundle: Bundle, folder: Path) -> Iterator[None]:
+        """Mirrors of pkgs.k8s.io and of the registry on the lab's own bridge, and no bundle to be found."""
+        if lacking := mirrors.lacking():
+            pytest.skip(f"missing: {', '.join(lacking)} (make setup installs them)")
+        with mirrors.of(bundle, folder, lab) as settings, pytest.MonkeyPatch.context() as patch:
+            lab.repository.update(settings)
+            patch.setenv("YK8S_BUNDLE_DIR", str(folder / "no bundle"))
+            yield
+
+    def test_packages_are_installed_and_held_and_images_are_pulled(self, cluster: LabCluster) -> None:
+        steps = {step["id"]: step["status"] for step in shown(cluster, "1")["steps"]}
+        assert steps["k8s-base.images-control-plane"] == "changed"
+        assert not {step for step in steps if step.startswith("k8s-base.binaries")}
+        version = f"Kubernetes v{cluster.config.kubernetes.version}"
+        for node in cluster.inventory.names:
+            held = cluster.exec(node, "apt-mark showhold").stdout.split()
+            assert {"kubeadm", "kubelet", "kubectl"} <= set(held)
+            assert cluster.exec(node, "/usr/bin/kubelet --version").stdout.strip() == version
+            assert "containerd.io" in cluster.exec(node, "dpkg-query -S /usr/bin/containerd").stdout
 
     def test_every_step_again_changes_nothing(self, cluster: LabCluster) -> None:
         events = apply(cluster, "--full")
         report("combined, every step again", step_seconds(cluster))
         assert {step: result for step, result in results(events).items() if result != "ok"} == {}
         assert len(results(events)) > len(ONLY_LOOKED_AT)
+
+    def test_a_snapshot_is_taken_with_the_programs_of_etcds_container(self, cluster: LabCluster) -> None:
+        cluster.exec("cp1", "systemctl start yk8s-etcd-snapshot.service")
+        assert cluster.exec("cp1", "ls /var/lib/yk8s/etcd-snapshots").stdout.endswith(".db\n")
+
+    def test_a_package_that_is_not_held_any_more_is_drift(self, cluster: LabCluster) -> None:
+        cluster.exec("cp1", "apt-mark unhold kubelet")
+        assert "kubelet" in changing(cluster)["k8s-base.prepare-control-plane"]
 
 
 class TestTwoFrontendsThreeControlPlanesTwoWorkers(Layout):
