@@ -119,6 +119,7 @@ def packages(folder: Path, bundle: Bundle) -> None:
     home.mkdir(mode=0o700)
     run("gpg", "--homedir", home, "--batch", "--passphrase", "", "--quick-generate-key", "test@localhost", "rsa3072")
     index(kubernetes, home)
+    run("gpgconf", "--homedir", home, "--kill", "gpg-agent")
     containerd = folder / "containerd"
     containerd.mkdir()
     package(containerd, "containerd.io", "2.1.0-1", bundle, ("containerd", "containerd-shim-runc-v2", "ctr", "runc"),

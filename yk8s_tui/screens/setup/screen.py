@@ -308,6 +308,11 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         """Whether the operator has been on this page and gone on."""
         return page.id in self.answers.get("wizard", {}).get("left", [])
 
+    def _note_left(self, page: Page) -> None:
+        left = self.answers["wizard"].setdefault("left", [])
+        if page.id not in left:
+            left.append(page.id)
+
     def _show_steps(self) -> None:
         wrong: dict[str, State] = {}
         for problem in self.checked.problems:
@@ -365,9 +370,7 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
 
     async def _go(self, step: int) -> None:
         order = pages()
-        left = self.answers["wizard"].setdefault("left", [])
-        if self.page.id not in left:
-            left.append(self.page.id)
+        self._note_left(self.page)
         position = [p.id for p in order].index(self.page.id) + step
         if 0 <= position < len(order):
             await self.show_page(order[position])
@@ -387,9 +390,7 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
 
     @on(OptionList.OptionSelected, "#steps")
     async def _chosen(self, event: OptionList.OptionSelected) -> None:
-        left = self.answers["wizard"].setdefault("left", [])
-        if self.page.id not in left:
-            left.append(self.page.id)
+        self._note_left(self.page)
         await self.show_page(next(p for p in pages() if p.id == event.option.id))
 
     def action_steps(self) -> None:
@@ -411,9 +412,7 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         """To the field that a problem belongs to."""
         self._last_problem = key
         page = page_of(key)
-        left = self.answers["wizard"].setdefault("left", [])
-        if page.id not in left:
-            left.append(page.id)
+        self._note_left(page)
         await self.show_page(page, field_for(key, page, self.answers))
 
     def action_leave(self) -> None:
