@@ -119,6 +119,20 @@ def environment(root: Path, known_hosts: Path, workspace: Path, sockets: Path, r
     }
 
 
+def shared_modules(workspace: Path) -> dict[str, str]:
+    """Settings with which playbooks share packed modules; only for those that have the same modules by the same names.
+
+    See `assets/ansible/callback_plugins/yk8s_shared_modules.py`.
+    """
+    folder = workspace / "modules"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return {
+        "ANSIBLE_CALLBACK_PLUGINS": str(paths.assets() / "ansible" / "callback_plugins"),
+        "ANSIBLE_CALLBACKS_ENABLED": "yk8s_shared_modules",
+        "YK8S_SHARED_MODULES": str(folder),
+    }
+
+
 def accelerator() -> dict[str, str]:
     """Settings that switch the accelerator (Mitogen) on; empty when it is not there, not wanted, or too old or new.
 

@@ -10,7 +10,7 @@ from typing import Any
 from yk8s_tui import paths
 from yk8s_tui.models.plan import Playbook, Step
 from yk8s_tui.runs.ansible import Ended, Job, PlaybookProcess
-from yk8s_tui.runs.ansible_setup import BECOME_PASSWORDS, environment
+from yk8s_tui.runs.ansible_setup import BECOME_PASSWORDS, environment, shared_modules
 from yk8s_tui.runs.hints import hint_for
 from yk8s_tui.runs.outcome import Outcome, Trouble
 from yk8s_tui.runs.steplog import StepLog
@@ -100,6 +100,9 @@ def _job(around: Surroundings, step: Step, nodes: tuple[str, ...], attempt: int,
         around.run,
         len(nodes),
     )
+    if not Path(step.run.playbook).is_absolute():
+        # Our own, that is; plays of the operator may have other modules by these names.
+        settings |= shared_modules(around.workspace.path)
     return Job(
         run=around.run,
         step=step.id,
