@@ -54,8 +54,8 @@ def measure_inotify(wanted):
 
 def measure_cgroup(wanted):
     """Version of the control groups, and the controllers that are there."""
-    unified = read("/sys/fs/cgroup/cgroup.controllers")
-    if unified:
-        return {"version": 2, "controllers": unified.split()}
+    unified = "/sys/fs/cgroup/cgroup.controllers"
+    if os.path.exists(unified):
+        return {"version": 2, "controllers": read(unified).split()}
     rows = (line.split() for line in read("/proc/cgroups").splitlines()[1:])
     return {"version": 1, "controllers": [row[0] for row in rows if len(row) == 4 and row[3] == "1"]}
