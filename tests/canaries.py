@@ -13,7 +13,7 @@ import re
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -147,18 +147,10 @@ LONGEST = 1 << 21
 
 
 class ArgumentSampler:
-    """Reads the command lines of all processes again and again, and keeps the distinct ones.
-
-    A process that has been there for `YOUNG` samples is read again only now and then: three of these run beside the
-    tests, and hundreds of processes of the lab hosts stay as they are.
-    """
-
-    YOUNG, SELDOM = 10, 10
-    """In samples."""
+    """Reads the command line of every process again and again, and keeps the distinct ones."""
 
     def __init__(self, interval: float = 0.1) -> None:
         self.seen: set[bytes] = set()
-        self._ages: dict[str, int] = {}
         self._stop = threading.Event()
         self._interval = interval
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -175,26 +167,20 @@ class ArgumentSampler:
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval):
-            self.sample()
-
-    def sample(self) -> None:
-        """Look once."""
-        known = self._ages
-        self._ages = {pid: known.get(pid, -1) + 1 for pid in os.listdir("/proc") if pid.isdigit()}
-        self.seen.update(
-            command_line(pid) for pid, age in self._ages.items() if age < self.YOUNG or age % self.SELDOM == 0
-        )
+            self.seen.update(command_lines())
 
 
-def command_line(pid: str) -> bytes:
-    """The command line of a process, empty when it is gone."""
-    try:
-        file = os.open(f"/proc/{pid}/cmdline", os.O_RDONLY)
-    except OSError:
-        return b""
-    try:
-        return os.read(file, LONGEST)
-    except OSError:
-        return b""
-    finally:
-        os.close(file)
+def command_lines() -> Iterable[bytes]:
+    """Command lines of all processes now; by descriptors, as it is done again and again beside everything else."""
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                file = os.open(f"/proc/{name}/cmdline", os.O_RDONLY)
+            except OSError:
+                continue
+            try:
+                yield os.read(file, LONGEST)
+            except OSError:
+                continue
+            finally:
+                os.close(file)

@@ -89,11 +89,12 @@ def ready(cluster: LabCluster) -> dict[str, str]:
 
 
 def etcd_health(cluster: LabCluster) -> dict[str, bool]:
-    """Endpoint -> whether that member is healthy; asked in the container of etcd, as packages bring no etcdctl."""
+    """Endpoint -> whether that member is healthy; packages bring no etcdctl, then that of etcd's container is asked."""
     pki = "/etc/kubernetes/pki/etcd"
     asked = (
-        "crictl exec $(crictl ps --name '^etcd$' --state running --quiet | head -n 1) etcdctl "
-        f"--endpoints=https://127.0.0.1:2379 --cacert={pki}/ca.crt --cert={pki}/healthcheck-client.crt "
+        "etcdctl=$(command -v etcdctl || "
+        "echo crictl exec $(crictl ps --name '^etcd$' --state running --quiet | head -n 1) etcdctl); "
+        f"$etcdctl --endpoints=https://127.0.0.1:2379 --cacert={pki}/ca.crt --cert={pki}/healthcheck-client.crt "
         f"--key={pki}/healthcheck-client.key endpoint health --cluster --write-out=json"
     )
     return {m["endpoint"]: m["health"] for m in json.loads(cluster.exec("cp1", asked).stdout)}

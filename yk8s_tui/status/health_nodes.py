@@ -78,12 +78,14 @@ def cordoned(status: ClusterStatus, now: float) -> Iterator[Finding]:
 def skew(status: ClusterStatus, now: float) -> Iterator[Finding]:
     """Kubelets of another version than the cluster's, together for each version."""
     wanted = _parts(status.version)
+    if not wanted:
+        return
     versions: dict[str, list[str]] = {}
     for node in status.nodes.values():
         versions.setdefault(node.version, []).append(node.name)
     for version, names in versions.items():
         found = _parts(version)
-        if not wanted or not found or found == wanted:
+        if not found or found == wanted:
             continue
         behind = wanted[1] - found[1]
         look = "`yk8s-tui apply` brings what the configuration says, `yk8s-tui upgrade` another version"

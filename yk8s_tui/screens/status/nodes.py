@@ -24,7 +24,7 @@ def _state(status: ClusterStatus, node: Node) -> State:
 
 
 def _host_is_gone(status: ClusterStatus, name: str) -> bool:
-    source = status.sources.get("host:" + name)
+    source = status.sources.get(f"host:{name}")
     return source is not None and source.state == "unreachable"
 
 
