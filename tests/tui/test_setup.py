@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import tomllib
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Select, Static
 
@@ -141,6 +143,16 @@ async def test_the_end_of_the_wizard_makes_the_repository(until: Until, tmp_path
         assert written["harbour"]["lab"]["workers"] == 3
         assert written["trampoline"]["wireguard"]["endpoints"][0]["port"] == 51999
         assert written["trampoline"]["wireguard"]["peers"] == [{"name": "alice"}]
+
+
+@pytest.mark.parametrize("turns", [4, 30])
+async def test_leaving_while_a_page_is_built_breaks_nothing(until: Until, turns: int) -> None:
+    app = Yk8sApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_setup(app, pilot, until)
+        screen.run_worker(screen.show_page(screen.page))
+        for _ in range(turns):
+            await asyncio.sleep(0)
 
 
 async def test_comments_survive_a_change_of_an_existing_cluster(until: Until, tmp_path: Path) -> None:

@@ -175,6 +175,8 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
 
     async def show_page(self, page: Page, focus_key: str = "") -> None:
         """Leave the page that is shown and build another one."""
+        if not self.display:
+            return  # the screen was left
         self.page = page
         self.visited.add(page.id)
         self.answers["wizard"].update(page=page.id, visited=sorted(self.visited))
@@ -186,6 +188,8 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         form = Form(page.fields, self._read, self._help)
         await area.mount(form)
         await self._mount_part(page, area)
+        if not (self.display and form.display):
+            return  # the screen, or the page, was left meanwhile
         form.show_only(self.answers)
         self._show_verdict()
         self.check_soon()
