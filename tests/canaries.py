@@ -1,8 +1,8 @@
 """Looks for secrets where none may be: every secret that a test's cluster generated is a unique canary.
 
-A sampler reads the arguments of every process of this machine (lab hosts included) while the suite runs. `Sweep`
-searches journals, artifacts, the objects of the git repository and the logs of hosts, plainly and in base64 at every
-alignment. What no file on this machine has (bootstrap tokens, certificate keys) is searched by its pattern.
+`Sweep` searches journals, artifacts, the objects of the git repository, the logs of hosts, and the arguments of
+processes (`tests/arguments.py`), plainly and in base64 at every alignment. What no file on this machine has (bootstrap
+tokens, certificate keys) is searched by its pattern.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ import os
 import re
 import subprocess
 import tempfile
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -140,47 +139,3 @@ def key_lines(pem: bytes) -> list[bytes]:
     """Lines of a PEM file that have private parts: those of a long key begin in its middle."""
     lines = [x for x in pem.splitlines() if len(x) >= 40 and not x.startswith((b"-----", b"b3BlbnNzaC1rZXktdjE"))]
     return lines if len(lines) <= 4 else lines[len(lines) // 2 :][:2]
-
-
-LONGEST = 1 << 21
-"""Bytes that the arguments of a process may have at most."""
-
-
-class ArgumentSampler:
-    """Reads the command line of every process again and again, and keeps the distinct ones."""
-
-    def __init__(self, interval: float = 0.1) -> None:
-        self.seen: set[bytes] = set()
-        self._stop = threading.Event()
-        self._interval = interval
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def start(self) -> None:
-        """Begin sampling."""
-        self._thread.start()
-
-    def stop(self) -> set[bytes]:
-        """End sampling; returns every command line that was seen."""
-        self._stop.set()
-        self._thread.join()
-        return self.seen
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._interval):
-            self.seen.update(command_lines())
-
-
-def command_lines() -> Iterable[bytes]:
-    """Command lines of all processes now; by descriptors, as it is done again and again beside everything else."""
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                file = os.open(f"/proc/{name}/cmdline", os.O_RDONLY)
-            except OSError:
-                continue
-            try:
-                yield os.read(file, LONGEST)
-            except OSError:
-                continue
-            finally:
-                os.close(file)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.canaries import ArgumentSampler, Sweep, secrets_of
+from tests.arguments import ArgumentSampler
+from tests.canaries import Sweep, secrets_of
 
 SAMPLER = pytest.StashKey[ArgumentSampler]()
 CLUSTERS = pytest.StashKey[list[tuple[Path, Sweep]]]()
@@ -27,10 +28,8 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    sampler = ArgumentSampler()
-    config.stash[SAMPLER] = sampler
+    config.stash[SAMPLER] = ArgumentSampler()
     config.stash[CLUSTERS] = []
-    sampler.start()
 
 
 def sweep_cluster(config: pytest.Config, root: Path, logs: Mapping[str, bytes] | None = None) -> None:

@@ -7,11 +7,14 @@ import secrets
 import string
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.canaries import ArgumentSampler, Sweep, secrets_of
+from tests import arguments
+from tests.arguments import ArgumentSampler
+from tests.canaries import Sweep, secrets_of
 
 pytest_plugins = ["pytester"]
 
@@ -70,18 +73,45 @@ def test_a_deliberate_leak_in_a_journal_is_found_and_secrets_are_not_searched(tm
     assert leaking.findings == ["runs/1/journal.jsonl: vrrp_password (plain)"]
 
 
-def test_process_arguments_are_sampled() -> None:
-    sampler = ArgumentSampler(0.01)
+@pytest.fixture
+def sampler(monkeypatch: pytest.MonkeyPatch) -> Iterator[ArgumentSampler]:
+    monkeypatch.delenv(arguments.SHARED, raising=False)
+    sampler = ArgumentSampler()
+    yield sampler
+    sampler.stop()
+
+
+def test_process_arguments_are_sampled(sampler: ArgumentSampler, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(arguments.SHARED, str(sampler.file))
+    another = ArgumentSampler()
     process = subprocess.Popen(["sleep", "30.125"])
     try:
-        sampler.start()
-        deadline = time.monotonic() + 10
-        while not any(b"30.125" in line for line in list(sampler.seen)) and time.monotonic() < deadline:
-            process.poll()
+        assert b"sleep\x0030.125\x00" in sampler.seen()
     finally:
         process.kill()
         process.wait()
-    assert b"sleep\x0030.125\x00" in sampler.stop()
+    assert b"sleep\x0030.125\x00" in another.stop()
+    assert sampler.seen() >= another.stop(), "it goes on for the others"
+
+
+def test_a_process_that_becomes_another_or_takes_a_number_again_is_seen(sampler: ArgumentSampler) -> None:
+    process = subprocess.Popen(["sh", "-c", "sleep 0.7; exec sleep 30.25"])
+    try:
+        deadline = time.monotonic() + 30
+        while b"sleep\x0030.25\x00" not in sampler.seen():
+            assert time.monotonic() < deadline
+    finally:
+        process.kill()
+        process.wait()
+    assert b"sh\x00-c\x00sleep 0.7; exec sleep 30.25\x00" in sampler.seen()
+
+
+def test_nobody_sampling_is_no_clean_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arguments, "PATIENCE", 0.1)
+    monkeypatch.setenv(arguments.SHARED, str(tmp_path / "arguments"))
+    (tmp_path / "arguments").touch()
+    with pytest.raises(RuntimeError, match="not sampled"):
+        ArgumentSampler().stop()
 
 
 @pytest.mark.parametrize("leak", LEAKS)

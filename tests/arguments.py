@@ -1,0 +1,124 @@
+"""Reads the arguments of every process of this machine, lab hosts included, again and again.
+
+A process of its own does it (`python -m tests.arguments FILE`), once for all sessions that run side by side: three
+that looked took a third of a processor.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+SHARED = "YK8S_TEST_ARGUMENTS"
+"""Environment variable: the file that a sampler writes already."""
+INTERVAL = 0.1
+PATIENCE = 60.0
+"""Seconds within which a sampler has to have looked again."""
+USUAL = 4096
+LONGEST = 1 << 21
+"""Bytes that the arguments of a process may have at most."""
+
+
+class ArgumentSampler:
+    """What the processes of this machine were called with since a session began.
+
+    Raises `RuntimeError` when nobody looks, which is no clean result.
+    """
+
+    def __init__(self) -> None:
+        self._own: subprocess.Popen[bytes] | None = None
+        shared = os.environ.get(SHARED)
+        if shared:
+            self.file = Path(shared)
+        else:
+            descriptor, name = tempfile.mkstemp(prefix="arguments-")
+            os.close(descriptor)
+            self.file = Path(name)
+            self._own = subprocess.Popen(
+                [sys.executable, "-m", __name__, name],
+                cwd=Path(__file__).parents[1], stdin=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+
+    def seen(self) -> set[bytes]:
+        """Every command line until now, those of processes that run now among them."""
+        for _ in range(2):  # one look may be under way
+            self._wait_for_a_look()
+        return {base64.b64decode(line) for line in self.file.read_bytes().splitlines()}
+
+    def _wait_for_a_look(self) -> None:
+        before = self.file.stat().st_mtime_ns
+        deadline = time.monotonic() + PATIENCE
+        while self.file.stat().st_mtime_ns == before:
+            if time.monotonic() > deadline or (self._own is not None and self._own.poll() is not None):
+                raise RuntimeError("arguments of processes are not sampled")
+            time.sleep(INTERVAL / 5)
+
+    def stop(self) -> set[bytes]:
+        """End sampling, unless others need it; returns what `seen` does."""
+        try:
+            return self.seen()
+        finally:
+            if self._own is not None:
+                self._own.terminate()
+                self._own.wait()
+                self.file.unlink()
+
+
+class Processes:
+    """The command lines of all processes, whose files stay open: to open them is most of the work."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, int] = {}
+
+    def command_lines(self) -> Iterator[bytes]:
+        """Command lines now."""
+        names = {name for name in os.listdir("/proc") if name.isdigit()}
+        for name in self._open.keys() - names:
+            os.close(self._open.pop(name))
+        for name in names:
+            # What is empty may be a process that has ended while another took its number.
+            if line := self._read(name) or (self._forget(name) and self._read(name)):
+                yield line
+
+    def _read(self, name: str) -> bytes:
+        try:
+            if name not in self._open:
+                self._open[name] = os.open(f"/proc/{name}/cmdline", os.O_RDONLY)
+            line = os.pread(self._open[name], USUAL, 0)
+            return line if len(line) < USUAL else os.pread(self._open[name], LONGEST, 0)
+        except OSError:
+            return b""
+
+    def _forget(self, name: str) -> bool:
+        if name not in self._open:
+            return False
+        os.close(self._open.pop(name))
+        return True
+
+
+def main(file: Path) -> None:
+    """Write every distinct command line into a file, one a line in base64, until whoever started this is gone.
+
+    The file's time of change moves with every look.
+    """
+    starter = os.getppid()
+    processes = Processes()
+    known: set[bytes] = set()
+    with file.open("ab", buffering=0) as target:
+        while os.getppid() == starter:
+            new = set(processes.command_lines()) - known
+            known |= new
+            if new:
+                target.write(b"".join(base64.b64encode(line) + b"\n" for line in new))
+            os.utime(file)
+            time.sleep(INTERVAL)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
