@@ -207,7 +207,7 @@ back by itself.
         worst = self.query_one("#findings", Said)
         worst.display = bool(self.found)
         worst.say(summary.sentences(self.found, width, rows))
-        self.query_one("#well", Said).say(summary.line(status, now))
+        self.query_one("#well", Said).say(summary.line(status, now, width))
         self.query_one("#tabs", Said).say(self._tabs())
         self._paint_table(now)
 

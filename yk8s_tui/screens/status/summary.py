@@ -45,9 +45,14 @@ def finding_line(finding: Finding, width: int) -> Content:
     return Content.assemble((f" {symbol(finding.severity)} ", colour), (text, colour))
 
 
-def line(status: ClusterStatus, now: float) -> Content:
-    """API, etcd, VIP and VPN, each with its count."""
-    parts = [_api(status), _etcd(status), _vip(status, now), _vpn(status, now), _hosts(status)]
+def line(status: ClusterStatus, now: float, width: int) -> Content:
+    """API, etcd, VIP, VPN and SSH, each with its count; in fewer words where they do not fit."""
+    whole = _line(status, now, brief=False)
+    return whole if whole.cell_length <= width else _line(status, now, brief=True)
+
+
+def _line(status: ClusterStatus, now: float, *, brief: bool) -> Content:
+    parts = [_api(status), _etcd(status, brief), _vip(status, now, brief), _vpn(status, now), _hosts(status)]
     shown: list[Content | tuple[str, str] | str] = []
     for part in parts:
         if part:
@@ -72,25 +77,25 @@ def _api(status: ClusterStatus) -> Part:
     return _counted(good, len(planes)), f"API {good}/{len(planes)}"
 
 
-def _etcd(status: ClusterStatus) -> Part:
+def _etcd(status: ClusterStatus, brief: bool) -> Part:
     if not status.etcd:
         return None
     members = list(status.etcd.values())
     good = sum(not m.error and not m.alarms for m in members)
     whole = max(len(members), *(len(m.members) for m in members))
     leader = next((m.node for m in members if m.leader), "")
-    largest = max(m.size for m in members)
-    led = f" leader {leader}, {size(largest)}" if leader else " no leader"
+    largest = "" if brief else f", {size(max(m.size for m in members))}"
+    led = f" leader {leader}{largest}" if leader else " no leader"
     return ("failed" if not leader else _counted(good, whole)), f"etcd {good}/{whole}{led}"
 
 
-def _vip(status: ClusterStatus, now: float) -> Part:
+def _vip(status: ClusterStatus, now: float, brief: bool) -> Part:
     if not status.frontends or not status.vip:
         return None
     holders = [f for f in status.frontends.values() if f.vip]
     if len(holders) != 1:
         return "failed", f"VIP on {' and '.join(f.name for f in holders) or 'nobody'}"
-    held = f" for {span(now - holders[0].vip_since)}" if holders[0].vip_since else ""
+    held = f" for {span(now - holders[0].vip_since)}" if holders[0].vip_since and not brief else ""
     return "ok", f"VIP on {holders[0].name}{held}"
 
 
