@@ -138,7 +138,7 @@ def test_the_command_prints_words_and_json(root: Path, capsys: pytest.CaptureFix
     assert main(["--cluster", str(root), "runs", "compare", "1", "2"]) == 0
     said = capsys.readouterr().out
     assert "k8s-base: initialise: A changed, B left out (unchanged, healthy)" in said
-    assert "B took 1.0 s longer than A" in said
+    assert "B took 1.0 s more than A" in said
     assert main(["--cluster", str(root), "runs", "compare", "1", "2", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     keys = {"format", "a", "b", "versions", "done_in_one_only", "results", "steps", "nodes", "steps_on_nodes"}

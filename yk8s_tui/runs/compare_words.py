@@ -45,7 +45,7 @@ def _versions(found: Comparison) -> Iterator[str]:
 
 def _whole(found: Comparison) -> str:
     difference = found.b.seconds - found.a.seconds
-    word = "longer" if difference > 0 else "shorter"
+    word = "more" if difference > 0 else "less"
     return f"B took {abs(difference):.1f} s {word} than A" if abs(difference) >= 0.05 else "both took as long"
 
 
