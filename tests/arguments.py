@@ -71,7 +71,10 @@ class ArgumentSampler:
 
 
 class Processes:
-    """The command lines of all processes, whose files stay open: to open them is most of the work."""
+    """The command lines of all processes, whose files stay open: to open them is most of the work.
+
+    A number that is free is not given again before all others were, which takes far longer than from look to look.
+    """
 
     def __init__(self) -> None:
         self._open: dict[str, int] = {}
@@ -82,8 +85,7 @@ class Processes:
         for name in self._open.keys() - names:
             os.close(self._open.pop(name))
         for name in names:
-            # What is empty may be a process that has ended while another took its number.
-            if line := self._read(name) or (self._forget(name) and self._read(name)):
+            if line := self._read(name):
                 yield line
 
     def _read(self, name: str) -> bytes:
@@ -94,12 +96,6 @@ class Processes:
             return line if len(line) < USUAL else os.pread(self._open[name], LONGEST, 0)
         except OSError:
             return b""
-
-    def _forget(self, name: str) -> bool:
-        if name not in self._open:
-            return False
-        os.close(self._open.pop(name))
-        return True
 
 
 def main(file: Path) -> None:

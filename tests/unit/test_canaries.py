@@ -95,7 +95,7 @@ def test_process_arguments_are_sampled(sampler: ArgumentSampler, monkeypatch: py
     assert sampler.seen() >= found, "it goes on for the others"
 
 
-def test_a_process_that_becomes_another_or_takes_a_number_again_is_seen(sampler: ArgumentSampler) -> None:
+def test_a_process_that_becomes_another_is_seen_again(sampler: ArgumentSampler) -> None:
     process = subprocess.Popen(["sh", "-c", "sleep 0.7; exec sleep 30.25"])
     try:
         deadline = time.monotonic() + 30

@@ -91,7 +91,7 @@ def environment(root: Path, known_hosts: Path, workspace: Path, sockets: Path, r
         settings.write_text(f"[defaults]\ninternal_poll_interval = {POLL_SECONDS}\n")
     roles = [ansible / "roles", root / "k8s-custom" / "roles"]
     return {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}",
+        "PATH": f"{ansible / 'bin'}:{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}",
         "LC_ALL": "C.UTF-8",
         "ANSIBLE_CONFIG": str(settings),
         "ANSIBLE_FORKS": str(max(1, forks)),
