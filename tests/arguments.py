@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -94,8 +95,8 @@ class Processes:
                 self._open[name] = os.open(f"/proc/{name}/cmdline", os.O_RDONLY)
             line = os.pread(self._open[name], USUAL, 0)
             return line if len(line) < USUAL else os.pread(self._open[name], LONGEST, 0)
-        except OSError:
-            return b""
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            return b""  # it has ended, or is nobody's to read
 
 
 def main(file: Path) -> None:
@@ -103,6 +104,8 @@ def main(file: Path) -> None:
 
     The file's time of change moves with every look.
     """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     starter = os.getppid()
     processes = Processes()
     known: set[bytes] = set()
