@@ -171,17 +171,6 @@ def test_version_skew(version: str, severity: str) -> None:
         assert told[f"node.skew:{version}"].subject == "w1 and w2"
 
 
-def test_conditions_that_nobody_posts_only_say_more_than_not_ready_of_a_ready_node() -> None:
-    status = healthy()
-    unknown = Condition(
-        "DiskPressure", "Unknown", "NodeStatusUnknown", "Kubelet stopped posting node status.", NOW - 40
-    )
-    status.nodes["w1"] = node("w1", ready="Unknown", ready_since=NOW - 40, trouble=(unknown,))
-    only(status, "node.not-ready:w1")
-    status.nodes["w1"] = node("w1", trouble=(unknown,))
-    only(status, "node.condition:w1:DiskPressure")
-
-
 def test_the_api_cannot_be_reached() -> None:
     status = healthy()
     error = "directly: 10.0.0.250:8888 Connection refused\nvia fe1: no answer within 3 s"

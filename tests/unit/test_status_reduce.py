@@ -49,6 +49,7 @@ def test_roles_come_from_labels() -> None:
         ({"Ready": "True", "DiskPressure": "False"}, []),
         ({"Ready": "False", "DiskPressure": "True"}, ["Ready", "DiskPressure"]),
         ({"DiskPressure": "Unknown", "Ready": "Unknown"}, ["Ready"]),
+        ({"DiskPressure": "Unknown", "PIDPressure": "True", "Ready": "False"}, ["PIDPressure", "Ready"]),
         ({"Ready": "True", "PIDPressure": "Unknown"}, ["PIDPressure"]),
         ({"Ready": "True", "SomethingGood": "True"}, []),
     ],

@@ -55,10 +55,10 @@ def missing(status: ClusterStatus, now: float) -> Iterator[Finding]:
 
 
 def pressure(status: ClusterStatus, now: float) -> Iterator[Finding]:
-    """Conditions other than Ready that are bad; those that nobody posts any more only repeat that the node is not."""
+    """Conditions other than Ready that are bad."""
     for node in status.nodes.values():
         for bad in node.trouble:
-            if bad.type == "Ready" or (bad.status == "Unknown" and node.ready != "True"):
+            if bad.type == "Ready":
                 continue
             text = f"{bad.type} is {bad.status}{lasting(bad.since, now)}: {bad.message or bad.reason}"
             look = f"`kubectl describe node {node.name}`"

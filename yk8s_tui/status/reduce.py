@@ -122,8 +122,8 @@ def _condition(raw: Raw) -> Condition:
 
 
 def _trouble(conditions: list[Condition], ready: Condition | None) -> list[Condition]:
-    """A node that does not report has all its conditions Unknown: then Ready alone says it."""
-    silent = ready is not None and ready.status == "Unknown"
+    """A node that does not report has all its conditions Unknown, some still when it comes back: Ready alone says it."""
+    silent = ready is not None and ready.status != "True"
     return [
         c
         for c in conditions
