@@ -122,7 +122,7 @@ def _condition(raw: Raw) -> Condition:
 
 
 def _trouble(conditions: list[Condition], ready: Condition | None) -> list[Condition]:
-    """A node that does not report has all its conditions Unknown, some still when it comes back: Ready alone says it."""
+    """A node that does not report has all its conditions Unknown, some even when it is back: Ready alone says it."""
     silent = ready is not None and ready.status != "True"
     return [
         c
