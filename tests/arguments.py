@@ -32,7 +32,8 @@ class ArgumentSampler:
     Raises `RuntimeError` when nobody looks, which is no clean result.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self._patience = patience
         self._own: subprocess.Popen[bytes] | None = None
         shared = os.environ.get(SHARED)
         if shared:
@@ -50,11 +51,12 @@ class ArgumentSampler:
         """Every command line until now, those of processes that run now among them."""
         for _ in range(2):  # one look may be under way
             self._wait_for_a_look()
-        return {base64.b64decode(line) for line in self.file.read_bytes().splitlines()}
+        *lines, _ = self.file.read_bytes().split(b"\n")  # the last may be under way
+        return {base64.b64decode(line) for line in lines}
 
     def _wait_for_a_look(self) -> None:
         before = self.file.stat().st_mtime_ns
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self._patience
         while self.file.stat().st_mtime_ns == before:
             if time.monotonic() > deadline or (self._own is not None and self._own.poll() is not None):
                 raise RuntimeError("arguments of processes are not sampled")

@@ -150,7 +150,7 @@ async def test_leaving_while_a_page_is_built_breaks_nothing(until: Until, turns:
     app = Yk8sApp()
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await open_setup(app, pilot, until)
-        screen.run_worker(screen.show_page(screen.page))
+        screen.call_later(screen.show_page, screen.page)
         for _ in range(turns):
             await asyncio.sleep(0)
 

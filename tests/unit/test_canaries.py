@@ -108,11 +108,10 @@ def test_a_process_that_becomes_another_is_seen_again(sampler: ArgumentSampler) 
 
 
 def test_nobody_sampling_is_no_clean_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arguments, "PATIENCE", 0.1)
     monkeypatch.setenv(arguments.SHARED, str(tmp_path / "arguments"))
     (tmp_path / "arguments").touch()
     with pytest.raises(RuntimeError, match="not sampled"):
-        ArgumentSampler().stop()
+        ArgumentSampler(patience=0.1).stop()
 
 
 @pytest.mark.parametrize("leak", LEAKS)

@@ -152,7 +152,7 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
                 return
             if draft:
                 take(self.answers, {clash.key: clash.draft for clash in opened.clashes})
-            self.run_worker(self._begin(opened), group="go")
+            self.call_later(self._begin, opened)
 
         lines = [
             "config.toml was changed after this draft was begun. What goes together is kept from both; this does not:",
@@ -174,9 +174,7 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
     # Pages
 
     async def show_page(self, page: Page, focus_key: str = "") -> None:
-        """Leave the page that is shown and build another one."""
-        if not self.display:
-            return  # the screen was left
+        """Leave the page that is shown and build another one; by the screen itself, so that it is there to the end."""
         self.page = page
         self.visited.add(page.id)
         self.answers["wizard"].update(page=page.id, visited=sorted(self.visited))
@@ -188,8 +186,6 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         form = Form(page.fields, self._read, self._help)
         await area.mount(form)
         await self._mount_part(page, area)
-        if not (self.display and form.display):
-            return  # the screen, or the page, was left meanwhile
         form.show_only(self.answers)
         self._show_verdict()
         self.check_soon()
@@ -435,7 +431,7 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
                 severity="error",
                 markup=False,
             )
-            self.run_worker(self.go_to(errors[0].key), group="go")
+            self.call_later(self.go_to, errors[0].key)
             return
         self._write(copy.deepcopy(self.answers), go_on)
 
@@ -473,7 +469,7 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
 
             self.app.switch_screen(ReviewScreen(event.root))
         elif merged != before:
-            self.run_worker(self.show_page(self.page), group="go")
+            self.call_later(self.show_page, self.page)
         elif merged != opened.original:
             self._draft_soon()
 

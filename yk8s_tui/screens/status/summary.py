@@ -46,22 +46,23 @@ def finding_line(finding: Finding, width: int) -> Content:
 
 
 def line(status: ClusterStatus, now: float, width: int) -> Content:
-    """API, etcd, VIP, VPN and SSH, each with its count; in fewer words where they do not fit."""
-    whole = _line(status, now, brief=False)
-    return whole if whole.cell_length <= width else _line(status, now, brief=True)
+    """API, etcd, VIP, VPN and SSH, each with its count; without the details where they do not fit."""
+    parts = [
+        part for part in (_api(status), _etcd(status), _vip(status, now), _vpn(status, now), _hosts(status)) if part
+    ]
+    whole = _joined([(state, text + detail) for state, text, detail in parts])
+    return whole if whole.cell_length <= width else _joined([(state, text) for state, text, _ in parts])
 
 
-def _line(status: ClusterStatus, now: float, *, brief: bool) -> Content:
-    parts = [_api(status), _etcd(status, brief), _vip(status, now, brief), _vpn(status, now), _hosts(status)]
+def _joined(parts: Sequence[tuple[State, str]]) -> Content:
     shown: list[Content | tuple[str, str] | str] = []
-    for part in parts:
-        if part:
-            state, text = part
-            shown += [(f" {symbol(state)}", COLOURS[state]), f" {text} "]
+    for state, text in parts:
+        shown += [(f" {symbol(state)}", COLOURS[state]), f" {text} "]
     return Content.assemble(*shown)
 
 
-Part = tuple[State, str] | None
+Part = tuple[State, str, str] | None
+"""How it is, in words, and a detail."""
 
 
 def _counted(good: int, whole: int) -> State:
@@ -74,29 +75,29 @@ def _api(status: ClusterStatus) -> Part:
     if not servers:
         return None
     good = sum(s.ready for s in servers)
-    return _counted(good, len(planes)), f"API {good}/{len(planes)}"
+    return _counted(good, len(planes)), f"API {good}/{len(planes)}", ""
 
 
-def _etcd(status: ClusterStatus, brief: bool) -> Part:
+def _etcd(status: ClusterStatus) -> Part:
     if not status.etcd:
         return None
     members = list(status.etcd.values())
     good = sum(not m.error and not m.alarms for m in members)
     whole = max(len(members), *(len(m.members) for m in members))
     leader = next((m.node for m in members if m.leader), "")
-    largest = "" if brief else f", {size(max(m.size for m in members))}"
-    led = f" leader {leader}{largest}" if leader else " no leader"
-    return ("failed" if not leader else _counted(good, whole)), f"etcd {good}/{whole}{led}"
+    if not leader:
+        return "failed", f"etcd {good}/{whole} no leader", ""
+    return _counted(good, whole), f"etcd {good}/{whole} leader {leader}", f", {size(max(m.size for m in members))}"
 
 
-def _vip(status: ClusterStatus, now: float, brief: bool) -> Part:
+def _vip(status: ClusterStatus, now: float) -> Part:
     if not status.frontends or not status.vip:
         return None
     holders = [f for f in status.frontends.values() if f.vip]
     if len(holders) != 1:
-        return "failed", f"VIP on {' and '.join(f.name for f in holders) or 'nobody'}"
-    held = f" for {span(now - holders[0].vip_since)}" if holders[0].vip_since and not brief else ""
-    return "ok", f"VIP on {holders[0].name}{held}"
+        return "failed", f"VIP on {' and '.join(f.name for f in holders) or 'nobody'}", ""
+    held = f" for {span(now - holders[0].vip_since)}" if holders[0].vip_since else ""
+    return "ok", f"VIP on {holders[0].name}", held
 
 
 def _vpn(status: ClusterStatus, now: float) -> Part:
@@ -107,7 +108,7 @@ def _vpn(status: ClusterStatus, now: float) -> Part:
     if not newest:
         return None
     seen = sum(now - moment < HANDSHAKE_SECONDS for moment in newest.values())
-    return ("ok" if seen else "waiting"), f"VPN {seen}/{len(newest)}"
+    return ("ok" if seen else "waiting"), f"VPN {seen}/{len(newest)}", ""
 
 
 def _hosts(status: ClusterStatus) -> Part:
@@ -118,4 +119,4 @@ def _hosts(status: ClusterStatus) -> Part:
     waiting = any(s.state == "starting" for s in sources)
     state: State = "running" if waiting and good < len(sources) else _counted(good, len(sources))
     others = f" of {len(status.expected)}" if len(sources) < len(status.expected) else ""
-    return state, f"SSH {good}/{len(sources)}{others}"
+    return state, f"SSH {good}/{len(sources)}{others}", ""
