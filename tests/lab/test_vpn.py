@@ -171,6 +171,19 @@ def test_the_tunnel_finds_the_new_holder_of_the_vip(cluster: LabCluster, client:
         cluster.exec(first, "rm /run/yk8s/frontend-maintenance")
 
 
+def test_a_tunnel_that_is_stopped_does_not_count_as_failed(cluster: LabCluster, client: Client) -> None:
+    knocking = client.knocking(behind(cluster))
+    try:
+        for name in ("fe1", "fe2") * 10:
+            cluster.exec(name, "systemctl stop wg-quick@wg0")
+            stopped = cluster.exec(name, "systemctl show wg-quick@wg0 --property Result --property ActiveState").stdout
+            assert set(stopped.split()) == {"Result=success", "ActiveState=inactive"}
+            cluster.exec(name, "systemctl reset-failed wg-quick@wg0; systemctl start wg-quick@wg0")  # no start limit
+    finally:
+        knocking.terminate()
+        knocking.communicate()
+
+
 def test_a_removed_peer_is_out_after_apply(cluster: LabCluster, client: Client) -> None:
     assert cluster.cli("vpn", "remove", "alice").returncode == 0
     assert not (cluster.root / "secrets/vpn/alice-wg0.conf").exists()

@@ -103,7 +103,7 @@ def _base(context: Context) -> dict[str, Any]:
     packages = ["nftables", "haproxy"]
     packages += ["keepalived"] if shared_vip(context) else []
     packages += ["wireguard-tools"] if vpn else []
-    packages += ["wireguard-go"] if vpn and userspace else []
+    packages += ["wireguard-go", "procps"] if vpn and userspace else []
     return {
         "trampoline_base_packages": packages,
         "trampoline_base_ntp_servers": list(context.config.trampoline.ntp_servers),
