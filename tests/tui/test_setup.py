@@ -17,6 +17,7 @@ from yk8s_tui.app import Yk8sApp
 from yk8s_tui.repository.create import create
 from yk8s_tui.screens.setup.node_dialog import NodeDialog
 from yk8s_tui.screens.setup.nodes import NodesPart
+from yk8s_tui.screens.setup.pages import pages
 from yk8s_tui.screens.setup.saving import Source, new_cluster
 from yk8s_tui.screens.setup.screen import SetupScreen
 from yk8s_tui.widgets.form import FieldRow, Form
@@ -153,6 +154,25 @@ async def test_leaving_while_a_page_is_built_breaks_nothing(until: Until, turns:
         screen.call_later(screen.show_page, screen.page)
         for _ in range(turns):
             await asyncio.sleep(0)
+
+
+async def test_verdicts_that_come_while_a_page_is_built_break_nothing(until: Until) -> None:
+    app = Yk8sApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_setup(app, pilot, until)
+
+        async def judge() -> None:
+            while True:
+                screen.post_message(screen.Verdict(screen.checked, screen.page))
+                await asyncio.sleep(0)
+
+        judging = asyncio.create_task(judge())
+        try:
+            for page in (pages()[-1], pages()[0]) * 5:
+                await screen.show_page(page)
+        finally:
+            judging.cancel()
+        await until(pilot, lambda: screen.page.id == pages()[0].id)
 
 
 async def test_comments_survive_a_change_of_an_existing_cluster(until: Until, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from datetime import datetime
 from pathlib import Path
@@ -98,6 +99,8 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         self.touched: set[str] = set()
         self.checked = Checked((), (), (), "")
         self._arriving = False
+        self._turn = asyncio.Lock()
+        """Keys are handled by the app and messages by the screen, at once; a page is not spoken to while it is built."""
         self.keeper = DraftKeeper()
 
     def compose(self) -> ComposeResult:
@@ -174,7 +177,15 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
     # Pages
 
     async def show_page(self, page: Page, focus_key: str = "") -> None:
-        """Leave the page that is shown and build another one; by the screen itself, so that it is there to the end."""
+        """Leave the page that is shown and build another one; from a key or by the screen itself."""
+        async with self._turn:
+            await self._build(page)
+            self._show_verdict()
+            self._arrive(page, focus_key)
+        self.check_soon()
+        self._draft_soon()
+
+    async def _build(self, page: Page) -> None:
         self.page = page
         self.visited.add(page.id)
         self.answers["wizard"].update(page=page.id, visited=sorted(self.visited))
@@ -187,15 +198,13 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         await area.mount(form)
         await self._mount_part(page, area)
         form.show_only(self.answers)
-        self._show_verdict()
-        self.check_soon()
-        self._arriving = not (focus_key and form.focus_key(focus_key))
+
+    def _arrive(self, page: Page, focus_key: str) -> None:
+        self._arriving = not (focus_key and self.query_one(Form).focus_key(focus_key))
         if self._arriving:
-            self._focus_first(area)
-        steps = self.query_one(StepList)
-        steps.highlighted = [p.id for p in pages()].index(page.id)
+            self._focus_first(self.query_one("#page", VerticalScroll))
+        self.query_one(StepList).highlighted = [p.id for p in pages()].index(page.id)
         self._show_buttons()
-        self._draft_soon()
 
     async def _mount_part(self, page: Page, area: VerticalScroll) -> None:
         if page.part == "nodes":
@@ -272,7 +281,11 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
             self.post_message(self.Verdict(checked, page))
 
     @on(Verdict)
-    def _judged(self, event: Verdict) -> None:
+    async def _judged(self, event: Verdict) -> None:
+        async with self._turn:
+            self._show(event)
+
+    def _show(self, event: Verdict) -> None:
         self.checked = event.checked
         self._show_verdict()
         self._show_buttons()
