@@ -100,7 +100,7 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
         self.checked = Checked((), (), (), "")
         self._arriving = False
         self._turn = asyncio.Lock()
-        """Keys are handled by the app and messages by the screen, at once; a page is not spoken to while it is built."""
+        """Keys are handled by the app, messages by the screen, at once: a page is not spoken to while it is built."""
         self.keeper = DraftKeeper()
 
     def compose(self) -> ComposeResult:
