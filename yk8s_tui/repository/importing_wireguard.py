@@ -136,9 +136,9 @@ def _endpoint(paths: dict[str, tuple[Path, Any]], report: Report, tunnels: dict[
 def _gateway(path: Path, value: Any, cidr: Any, report: Report) -> None:
     """The frontends have the first address of the network; there it could be another."""
     try:
-        net = ip_network(cidr, strict=False)
-        is_first = ip_interface(value).ip == net.network_address + 1
-    except (ValueError, TypeError):
+        net = ip_network(str(cidr), strict=False)
+        is_first = ip_interface(str(value)).ip == net.network_address + 1
+    except ValueError:
         report.decide(path, value, "is no address in a network that is known; here the frontends have the first")
         return
     if is_first:
