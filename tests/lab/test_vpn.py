@@ -172,12 +172,15 @@ def test_the_tunnel_finds_the_new_holder_of_the_vip(cluster: LabCluster, client:
 
 
 def test_a_tunnel_that_is_stopped_does_not_count_as_failed(cluster: LabCluster, client: Client) -> None:
+    wait_until(lambda: client.reach(behind(cluster)) != "", 60, "the tunnel is in use")
+    running = "pgrep --full --exact 'wireguard-go wg0'"
     knocking = client.knocking(behind(cluster))
     try:
         for name in ("fe1", "fe2") * 10:
             cluster.exec(name, "systemctl stop wg-quick@wg0")
             stopped = cluster.exec(name, "systemctl show wg-quick@wg0 --property Result --property ActiveState").stdout
             assert set(stopped.split()) == {"Result=success", "ActiveState=inactive"}
+            wait_until(lambda n=name: not cluster.exec(n, running, check=False).stdout, 5, "nothing is left")
             cluster.exec(name, "systemctl reset-failed wg-quick@wg0; systemctl start wg-quick@wg0")  # no start limit
     finally:
         knocking.terminate()

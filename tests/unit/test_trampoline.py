@@ -77,7 +77,7 @@ def test_a_single_frontend_needs_no_keepalived(tmp_path: Path) -> None:
 
 def test_wireguard_go_is_installed_where_the_kernel_has_none(tmp_path: Path) -> None:
     packages = steps(context(tmp_path, wireguard={"enabled": True}))["base"].variables["trampoline_base_packages"]
-    assert {"wireguard-tools", "wireguard-go"} <= set(packages)
+    assert {"wireguard-tools", "wireguard-go", "procps"} <= set(packages)
 
 
 def test_a_vpn_that_was_switched_off_is_taken_down(tmp_path: Path) -> None:

@@ -283,17 +283,14 @@ Nothing is done to any machine here: Review shows what would happen, and asks.
     @on(Verdict)
     async def _judged(self, event: Verdict) -> None:
         async with self._turn:
-            self._show(event)
-
-    def _show(self, event: Verdict) -> None:
-        self.checked = event.checked
-        self._show_verdict()
-        self._show_buttons()
-        if self._arriving and event.page is self.page:
-            self._arriving = False
-            if self.page.part == "review":
-                # Only now it is known whether there are problems to choose from, and whether Next may be pressed.
-                self._focus_first(self.query_one("#page", VerticalScroll))
+            self.checked = event.checked
+            self._show_verdict()
+            self._show_buttons()
+            if self._arriving and event.page is self.page:
+                self._arriving = False
+                if self.page.part == "review":
+                    # Only now it is known whether there are problems to choose from, and whether Next may be pressed.
+                    self._focus_first(self.query_one("#page", VerticalScroll))
 
     def _show_verdict(self) -> None:
         self._show_troubles()
