@@ -90,12 +90,22 @@ def freeze(left):
         stopped |= set(left)
 
 
-def modules(left):
-    """Those that run Python: an interrupted module removes its folder in /tmp, which a terminated one does not.
+def status(pid, key):
+    for line in read("/proc/%d/status" % pid).splitlines():
+        name, _, value = line.partition(b":")
+        if name == key:
+            return value.strip()
+    return b""
 
-    All others stay stopped meanwhile: a shell whose command was interrupted would go on.
-    """
-    return {pid: start for pid, start in left.items() if os.path.basename(program(pid)).startswith("python")}
+
+def modules(left):
+    """Those that run Python and do not ignore an interrupt."""
+    return {
+        pid: start
+        for pid, start in left.items()
+        if os.path.basename(program(pid)).startswith("python")
+        and not int(status(pid, b"SigIgn") or b"0", 16) & 1 << signal.SIGINT - 1
+    }
 
 
 def program(pid):
@@ -105,24 +115,48 @@ def program(pid):
         return ""
 
 
+def end(pids, number, seconds):
+    """Returns those that are left after that time."""
+    send(pids, number)
+    send(pids, signal.SIGCONT)
+    return wait(pids, seconds)
+
+
+def wait(pids, seconds):
+    until = time.time() + seconds
+    while alive(pids) and time.time() < until:
+        time.sleep(0.05)
+    return alive(pids)
+
+
+def interrupt(pids, rounds, seconds):
+    """An interrupted module removes its folder in /tmp, which a terminated one does not.
+
+    Python can lose an interrupt, as when it comes while it forks: who has only slept since is interrupted again.
+    Who cleans up does not sleep, and is left in peace.
+    """
+    left = end(pids, signal.SIGINT, seconds)
+    slept = {}
+    for _ in range(rounds):
+        others = set(left) - set(modules(left))
+        send(others, signal.SIGSTOP)  # had forked, and run another program by now
+        left = {pid: start for pid, start in left.items() if pid not in others}
+        asleep = {pid: status(pid, b"voluntary_ctxt_switches") for pid in left if (stat(pid) or b"?")[0] == b"S"}
+        send([pid for pid in asleep if asleep[pid] == slept.get(pid)], signal.SIGINT)
+        slept = asleep
+        left = wait(left, seconds)
+
+
 def main():
-    ended = {}
-    left = {}
-    for number, seconds, meant in (
-        (signal.SIGINT, 1.0, modules),
-        (signal.SIGTERM, 3.0, dict),
-        (signal.SIGKILL, 2.0, dict),
-    ):
+    left = freeze({})
+    ended = {pid: command(pid) for pid in left}
+    # All others stay stopped meanwhile: a shell whose command was interrupted would go on.
+    interrupt(modules(left), 15, 0.3)
+    for number, seconds in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0)):
         left = freeze(left)
         for pid in left:
             ended[pid] = ended.get(pid) or command(pid)
-        ending = meant(left)
-        send(ending, number)
-        send(ending, signal.SIGCONT)
-        until = time.time() + seconds
-        while alive(ending) and time.time() < until:
-            time.sleep(0.05)
-        left = alive(left)
+        left = end(left, number, seconds)
         if not left:
             break
     receipts = {}

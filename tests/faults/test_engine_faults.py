@@ -46,12 +46,12 @@ def test_cancel_leaves_nothing_behind(cluster: Cluster, monkeypatch: pytest.Monk
         pytest.importorskip("ansible_mitogen", reason="needs the accelerator (Python package mitogen)")
     monkeypatch.setenv("YK8S_ACCELERATOR", accelerator)
     after = cluster.step("k8s-base.after", cluster.tasks("hello", HELLO), needs=["k8s-base.long"])
-    before = module_folders()
+    before = temporary_files()
     run = cluster.start(sleeping(cluster), after)
     directory = cluster.directory(run)
     until(lambda: all_asleep(cluster), "all nodes are at it")
     if accelerator == "off":
-        assert module_folders() - before
+        assert temporary_files() - before
     assert remote_processes(run)
     workspace = Path((directory / LINK).read_text())
     assert request(directory, "ping", by="me") == "running"
@@ -64,7 +64,7 @@ def test_cancel_leaves_nothing_behind(cluster: Cluster, monkeypatch: pytest.Monk
     }
     assert not local_processes(run)
     until(lambda: not remote_processes(run), "nothing of the run is left on the hosts", 5)
-    assert not module_folders() - before
+    assert not temporary_files() - before
     assert not workspace.exists()
     assert not (directory / "control.sock").exists()
     assert not (cluster.root / "place" / "over").exists()
@@ -72,9 +72,9 @@ def test_cancel_leaves_nothing_behind(cluster: Cluster, monkeypatch: pytest.Monk
         request(directory, "cancel", by="me")
 
 
-def module_folders() -> set[Path]:
-    """Where Ansible unpacks modules on a host; the hosts of these tests have the /tmp of this machine."""
-    return set(Path("/tmp").glob("ansible_*_payload_*"))
+def temporary_files() -> set[Path]:
+    """Where Ansible unpacks modules on a host (those of these tests have the /tmp of this machine), and sockets."""
+    return {*Path("/tmp").glob("ansible_*_payload_*"), *Path("/tmp").glob("mitogen_unix_*")}
 
 
 def test_cancel_by_command_and_who_asked(cluster: Cluster) -> None:
@@ -177,6 +177,7 @@ def test_a_killed_engine_is_known_and_cleared_by_the_next_run(cluster: Cluster) 
         sleeping(cluster, needs=["k8s-base.first"]),
         cluster.step("k8s-base.last", cluster.tasks("hello", HELLO), needs=["k8s-base.long"]),
     )
+    before = temporary_files()
     run = cluster.start(*steps)
     directory = cluster.directory(run)
     until(lambda: all_asleep(cluster), "all nodes are at it")
@@ -195,6 +196,7 @@ def test_a_killed_engine_is_known_and_cleared_by_the_next_run(cluster: Cluster) 
     assert not local_processes(run)
     until(lambda: not remote_processes(run), "nothing of the dead run is left on the hosts", 5)
     assert not workspace.exists()
+    assert not temporary_files() - before
     assert any(run in note.text for note in second.notes)
     assert interrupted_run(cluster.root) is None
 

@@ -57,8 +57,46 @@ def test_nothing_goes_on_when_it_is_ended_here(shells: Shells, tmp_path: Path, o
 
 
 def test_nothing_goes_on_when_it_is_ended_on_a_host(shells: Shells, tmp_path: Path) -> None:
-    script = (paths.assets() / "sweep.py").read_bytes()
-    done = subprocess.run([sys.executable, "-", RUN], input=script, capture_output=True, check=True)
-    told = json.loads(done.stdout)
+    told = sweep()
     assert (len(told["ended"]), told["left"]) == (3 * SHELLS, [])
     assert list(tmp_path.iterdir()) == []
+
+
+MODULE = """
+import shutil, signal, sys, time
+
+if sys.argv[1] == "ignores":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+if sys.argv[1] == "loses":  # as Python does between a fork and what it has to do afterwards
+    signal.signal(signal.SIGINT, lambda *_: signal.signal(signal.SIGINT, signal.default_int_handler))
+try:
+    print("ready", flush=True)
+    time.sleep(1000)
+finally:
+    end = time.monotonic() + (1.5 if sys.argv[1] == "slow" else 0)
+    while time.monotonic() < end:
+        pass
+    shutil.rmtree(sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize("kind", ["hears", "loses", "slow", "ignores"])
+def test_a_module_removes_its_folder(kind: str, tmp_path: Path) -> None:
+    folder = tmp_path / "payload"
+    folder.mkdir()
+    command = [sys.executable, "-c", MODULE, kind, str(folder)]
+    with subprocess.Popen(command, env=os.environ | {"LC_YK8S_RUN": RUN}, stdout=subprocess.PIPE) as module:
+        assert module.stdout is not None
+        assert module.stdout.readline() == b"ready\n"
+        told = sweep()
+    assert (len(told["ended"]), told["left"]) == (1, [])
+    ended_by = -signal.SIGTERM if kind == "ignores" else -signal.SIGINT
+    assert module.returncode == ended_by
+    assert folder.exists() == (kind == "ignores")
+
+
+def sweep() -> dict[str, list[str]]:
+    script = (paths.assets() / "sweep.py").read_bytes()
+    done = subprocess.run([sys.executable, "-", RUN], input=script, capture_output=True, check=True)
+    told: dict[str, list[str]] = json.loads(done.stdout)
+    return told

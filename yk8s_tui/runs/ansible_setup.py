@@ -133,10 +133,10 @@ def shared_modules(workspace: Path) -> dict[str, str]:
     }
 
 
-def accelerator() -> dict[str, str]:
+def accelerator(workspace: Path) -> dict[str, str]:
     """Settings that switch the accelerator (Mitogen) on; empty when it is not there, not wanted, or too old or new.
 
-    `YK8S_ACCELERATOR=off` switches it off.
+    `YK8S_ACCELERATOR=off` switches it off. Its sockets are in the workspace, as a playbook that is killed leaves them.
     """
     if os.environ.get("YK8S_ACCELERATOR", "").lower() in ("off", "0", "false", "no"):
         return {}
@@ -148,7 +148,11 @@ def accelerator() -> dict[str, str]:
     if not low <= (int(release[0]), int(release[1])) < high:
         return {}
     plugins = Path(found.submodule_search_locations[0]) / "plugins" / "strategy"
-    return {"ANSIBLE_STRATEGY": "mitogen_linear", "ANSIBLE_STRATEGY_PLUGINS": str(plugins)}
+    return {
+        "ANSIBLE_STRATEGY": "mitogen_linear",
+        "ANSIBLE_STRATEGY_PLUGINS": str(plugins),
+        "TMPDIR": str(workspace),
+    }
 
 
 def write_private(path: Path, value: object) -> None:

@@ -80,7 +80,7 @@ class Engine:
             workspace=workspace,
             write=self._write,
             cannot_write=self.journal.fail,
-            accelerator=ansible_setup.accelerator(),
+            accelerator=ansible_setup.accelerator(workspace.path),
             inventory_file=workspace.path / "hosts.json",
         )
         redactor.add(*self.around.secrets.values())
