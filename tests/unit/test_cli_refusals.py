@@ -55,6 +55,15 @@ def test_a_plan_beside_a_run_says_that_it_passes(lab: Path, capsys: pytest.Captu
     assert "run 20261128-065518-55ba" in capsys.readouterr().err
 
 
+def test_a_plan_names_the_machines_that_are_made_first(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--cluster", str(lab), "plan"]) == ExitCode.DONE
+    told = capsys.readouterr().out.splitlines()
+    assert "  + create lab host cp1: does not exist" in told
+    assert not [line for line in told if line.startswith("?")], "nobody asks hosts that are not made yet"
+    assert main(["--cluster", str(lab), "status", "--plain"]) == ExitCode.UNREACHABLE
+    assert "`yk8s-tui lab up`" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("content", "why"), [(b"w1,10.0.0.1,worker,\xe4\xf6", "UTF-8"), (None, "cannot be read")])
 def test_a_list_that_cannot_be_read(
     lab: Path, content: bytes | None, why: str, capsys: pytest.CaptureFixture[str]

@@ -27,6 +27,12 @@ class ResourceChange(Section):
     id: str = ""
     """The harbour's own id, when it exists already."""
 
+    @property
+    def line(self) -> str:
+        """In words; what is lost is marked with `!`."""
+        lost = f"; this destroys {self.destroys}" if self.destroys else ""
+        return f"{'!' if lost else '+'} {self.action} {self.kind} {self.name}: {self.reason}{lost}"
+
 
 class HarbourPlan(Section):
     """What a harbour would do."""

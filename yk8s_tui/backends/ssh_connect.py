@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncssh
 
+from yk8s_tui.backends.lab_names import KEY as LAB_KEY
 from yk8s_tui.backends.ssh_process import HostKeyError
 from yk8s_tui.errors import UnreachableError
 from yk8s_tui.models.nodes import Node
@@ -169,6 +170,8 @@ class Connector:
         path = self.repository / Path(key).expanduser()
         if not path.is_file():
             hint = "correct ssh_key of the node, or leave it empty to use the SSH agent"
+            if path == self.repository.resolve() / LAB_KEY:
+                hint = "`yk8s-tui lab up` makes it, with the lab hosts"
             raise UnreachableError("the SSH key is missing", where=where, why=str(path), hint=hint)
         public = path.with_name(path.name + ".pub")
         found: dict[str, Any] = {"client_keys": [str(path)], "ignore_encrypted": True}

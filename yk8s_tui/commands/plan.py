@@ -60,10 +60,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def plan_lines(plan: Plan) -> list[str]:
-    """The plan as text: what is lost first, then layer by layer."""
+    """The plan as text: what is lost first, then machines, then layer by layer."""
     changing = plan.changing
     lines = [f"{plan.cluster} · plan {plan.hash[:8]} · {len(changing)} of {len(plan.steps)} steps to run"]
     lines += [f"! destroys: {step.destroys}" for step in plan.consents]
+    if plan.machines:
+        lines += ["machines first; then the steps are planned anew", *(f"  {line}" for line in plan.machines)]
     layer = ""
     for planned in plan.steps:
         if planned.step.layer != layer:
@@ -76,7 +78,7 @@ def plan_lines(plan: Plan) -> list[str]:
             lines += [f"      {c.symbol} {c.text}{f'  [{c.node}]' if c.node else ''}" for c in planned.step.changes]
     lines += [f"? {error}" for error in plan.unprobed.values()]
     lines += [f"missing: {m.name}; looked in {', '.join(m.looked_in)}" for m in plan.missing]
-    if not plan.consents:
+    if not plan.consents and not any(line.startswith("!") for line in plan.machines):
         lines.append("Nothing is destroyed.")
     return lines
 

@@ -139,6 +139,8 @@ class Plan(Section):
     live_digest: str
     """Of what was probed; `apply` of a saved plan refuses when it has moved."""
     inventory: Inventory
+    machines: tuple[str, ...] = ()
+    """What has to be made or started first, in words; then there is a new plan, from what the hosts are like."""
     facts: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Node -> facts from the probe; playbooks see them as `yk8s_facts`."""
     unprobed: dict[str, str] = Field(default_factory=dict)
@@ -156,6 +158,7 @@ class Plan(Section):
         """
         passing: dict[str, Any] = {
             "created": True,
+            "machines": True,
             "facts": True,
             "unprobed": True,
             "check_only": True,

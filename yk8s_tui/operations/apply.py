@@ -30,13 +30,8 @@ class HarbourWork:
 
     @property
     def lines(self) -> list[str]:
-        """What would be done, a line each; what is lost is marked with `!`."""
-        marks = {True: "!", False: "+"}
-        return [
-            f"{marks[bool(c.destroys)]} {c.action} {c.kind} {c.name}: "
-            + (f"{c.reason}; this destroys {c.destroys}" if c.destroys else c.reason)
-            for c in self.plan.effective
-        ]
+        """What would be done, a line each."""
+        return [change.line for change in self.plan.effective]
 
     def consents(self, confirmed: str | None) -> Consents:
         """What is lost; raises `ConsentError` unless the cluster's name was typed."""

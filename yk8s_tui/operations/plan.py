@@ -29,10 +29,12 @@ async def make_plan(repository: Repository, scope: Scope = WHOLE, *, check_only:
     Raises `InvalidConfig`, and `UsageError` for unknown layers and nodes.
     """
     config = repository.load()
-    inventory = await harbour_for(config, repository.root).inventory(config)
+    harbour = harbour_for(config, repository.root)
+    inventory = await harbour.inventory(config)
     if unknown := sorted(set(scope.limit) - set(inventory.names)):
         raise UsageError(f"no node {', '.join(unknown)}", hint=f"the nodes are {', '.join(inventory.names)}")
-    states = await probe_hosts(repository, inventory)
+    machines = (await harbour.plan(config)).effective
+    states = await probe_hosts(repository, inventory, absent={change.name for change in machines})
     context = make_context(repository, config, inventory, states)
     trampoline.ensure_secrets(context, SecretStore(repository.secrets_dir))
     k8s_base.ensure_secrets(context, SecretStore(repository.secrets_dir))
@@ -46,8 +48,9 @@ async def make_plan(repository: Repository, scope: Scope = WHOLE, *, check_only:
         config_digest=digest_of(config.model_dump(mode="json")),
         live_digest=live_digest(states),
         inventory=inventory,
+        machines=tuple(change.line for change in machines),
         facts={name: state.facts for name, state in states.items()},
-        unprobed={name: state.error for name, state in states.items() if not state.reachable},
+        unprobed={name: state.error for name, state in states.items() if state.error},
         steps=estimated(repository, inventory, pipeline.decide(steps, states, scope)),
         missing=tuple(k8s_base.missing_artifacts(context)) if not scope.layers or "k8s-base" in scope.layers else (),
         check_only=check_only,
@@ -66,10 +69,17 @@ def estimated(repository: Repository, inventory: Inventory, steps: Iterable[Plan
     return tuple(p.model_copy(update={"estimate_seconds": seconds(p)}) for p in steps)
 
 
-async def probe_hosts(repository: Repository, inventory: Inventory) -> dict[str, HostState]:
-    """What every host is like now; hosts that do not answer are in it as unreachable."""
+async def probe_hosts(
+    repository: Repository, inventory: Inventory, absent: Collection[str] = ()
+) -> dict[str, HostState]:
+    """What every host is like now; hosts that do not answer are in it as unreachable.
+
+    Nobody is asked for the `absent`: the machines that have to be made or started first.
+    """
+    present = inventory.model_copy(update={"nodes": tuple(n for n in inventory.nodes if n.name not in absent)})
     async with SshPool(inventory, known_hosts=repository.known_hosts, secrets_dir=repository.secrets_dir) as ssh:
-        return await probe(ssh, inventory)
+        states = await probe(ssh, present)
+    return {name: states.get(name, HostState(reachable=False)) for name in inventory.names}
 
 
 def make_context(
