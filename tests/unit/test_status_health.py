@@ -182,6 +182,22 @@ def test_the_api_cannot_be_reached() -> None:
     )
 
 
+def test_a_cluster_that_is_not_set_up_has_no_control_plane_that_could_be_down() -> None:
+    status = ClusterStatus("c", expected={"fe1": ("frontend",), "cp1": ("control-plane",)})
+    status.sources = {"api": Source("unreachable", NOW, "there is no kubeconfig yet"), "host:cp1": Source("live", NOW)}
+    status.api_servers = {"cp1": ApiServer("cp1", False, (), 0, "No such file or directory")}
+    status.etcd = {"cp1": member("cp1", error="No such file or directory")}
+    down = ["api.unreachable", "etcd.down:cp1", "api.server:cp1"]
+    assert list(found(status)) == down, "nothing is known of the host yet"
+    status.hosts["cp1"] = Host("cp1", units={})
+    assert only(status, "kubernetes.none").text == "is not set up yet"
+    status.layers = (AppliedLayer("k8s-base", 3, NOW, "me", "r", 1),)
+    assert list(found(status)) == down
+    status.layers = ()
+    status.hosts["cp1"] = Host("cp1", units={"kubelet": "failed"})
+    assert list(found(status)) == [*down, "unit.kubelet:cp1"]
+
+
 def test_api_servers() -> None:
     status = healthy()
     status.api_servers["cp2"] = ApiServer("cp2", False, ("etcd", "poststarthook/rbac"), 0.1)

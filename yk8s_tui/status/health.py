@@ -10,6 +10,7 @@ from yk8s_tui.status.model import ClusterStatus, Finding
 Rule = Callable[[ClusterStatus, float], Iterator[Finding]]
 
 RULES: tuple[Rule, ...] = (
+    health_control.not_built,
     health_control.api_unreachable,
     health_frontends.vip,
     health_control.etcd_leader,

@@ -28,10 +28,27 @@ ALARMS = {
 }
 
 
+def is_built(status: ClusterStatus) -> bool:
+    """Whether Kubernetes was set up, as far as is known: by a run of this repository, or by others."""
+    planes = [name for name, roles in status.expected.items() if "control-plane" in roles]
+    return (
+        source_state(status, "api") != "unreachable"
+        or any(layer.layer == "k8s-base" for layer in status.layers)
+        or any(name not in status.hosts or "kubelet" in status.hosts[name].units for name in planes)
+    )
+
+
+def not_built(status: ClusterStatus, now: float) -> Iterator[Finding]:
+    """There is no control plane yet that could be well or not."""
+    if not is_built(status):
+        look = "`yk8s-tui plan` shows what has to be done, `yk8s-tui apply` does it"
+        yield Finding("failed", "Kubernetes", "is not set up yet", 0, look, "kubernetes.none")
+
+
 def api_unreachable(status: ClusterStatus, now: float) -> Iterator[Finding]:
     """Nothing answers for the API at all, by any way that was tried."""
     source = status.sources.get("api")
-    if source and source.state == "unreachable":
+    if source and source.state == "unreachable" and is_built(status):
         tried = "; ".join(line.strip() for line in source.error.splitlines() if line.strip())
         text = f"cannot be reached{lasting(source.since, now)}{': ' + tried if tried else ''}"
         look = "the frontends and control planes below; `journalctl -u kubelet` on a control plane"
@@ -57,7 +74,7 @@ def api_servers(status: ClusterStatus, now: float) -> Iterator[Finding]:
 
     Those of hosts that are lost are the hosts' matter, and when nothing answers at all, that has been said.
     """
-    for node, server in status.api_servers.items():
+    for node, server in status.api_servers.items() if is_built(status) else ():
         if server.ready or (is_lost(status, node) if node else source_state(status, "api") == "unreachable"):
             continue
         subject = node or "API through the VIP"
@@ -99,7 +116,7 @@ def _answering(status: ClusterStatus) -> list[EtcdMember]:
 
 def etcd_members(status: ClusterStatus, now: float) -> Iterator[Finding]:
     """Members that do not answer on hosts that do."""
-    for node, member in status.etcd.items():
+    for node, member in status.etcd.items() if is_built(status) else ():
         if member.error and not is_lost(status, node):
             text = f"etcd member down: {first_line(member.error)}"
             look = f"`crictl ps -a --name etcd` and `crictl logs` on {node}"
