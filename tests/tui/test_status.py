@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from textual.widgets import Static
 from tests.tui.conftest import Until, press, still
 from yk8s_tui.app import Yk8sApp
 from yk8s_tui.screens.status.details import DetailScreen, FindingsScreen
-from yk8s_tui.screens.status.screen import PAGES, StatusScreen
+from yk8s_tui.screens.status.screen import PAGES, Seldom, StatusScreen
 from yk8s_tui.status.model import (
     ApiServer,
     AppliedLayer,
@@ -241,3 +243,20 @@ async def test_a_change_is_shown_and_leaving_ends_the_reading(until: Until) -> N
         assert feed.running
         await press(pilot, "escape")
         await until(pilot, lambda: not feed.running)
+
+
+def burn(seconds: float) -> None:
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
+@pytest.mark.parametrize("work", [time.sleep, burn])
+def test_a_judgement_that_took_long_does_not_keep_the_next_from_being_shown(work: Callable[[float], None]) -> None:
+    """On a machine that has more to do than it can, it takes long without taking any of the processor's time."""
+    seldom = Seldom()
+    seldom.do(lambda: work(0.5))
+    end = time.monotonic() + 10
+    while not seldom.due and time.monotonic() < end:
+        time.sleep(0.01)
+    assert seldom.due

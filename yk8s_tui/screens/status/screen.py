@@ -36,8 +36,10 @@ HURRY_TICKS = 200
 """After so many it has waited long enough for the first nodes."""
 FULL_TICKS = 5
 """Ages grow without any change: everything is painted every so many ticks."""
-PAUSE = 40.0
-"""Pause between two judgements (or two orders of the rows), in times of what one takes: at most 2.5 % of a core."""
+PAUSE, LONGEST_PAUSE = 40.0, 1.0
+"""Pause between two judgements (or two orders of the rows), in times of the processor's time that one takes: at most
+2.5 % of a core; and in seconds, so that what goes wrong is shown within 5 s.
+"""
 FINDING_ROWS = 5
 """Findings shown above the table in a low terminal; twice as many in a high one."""
 
@@ -55,10 +57,9 @@ class Seldom:
 
     def do(self, work: Callable[[], Result]) -> Result:
         """Do it now."""
-        began = time.monotonic()
+        began = time.thread_time()
         result = work()
-        ended = time.monotonic()
-        self._again = ended + PAUSE * (ended - began)
+        self._again = time.monotonic() + min(LONGEST_PAUSE, PAUSE * (time.thread_time() - began))
         return result
 
 
