@@ -60,11 +60,12 @@ def find():
         more = {p for p, parent in parents.items() if parent in found and p not in mine} - found
         growing = bool(more)
         found |= more
-    return {pid: stat(pid)[2] for pid in found if stat(pid)}
+    return {pid: told[2] for pid in found for told in [stat(pid)] if told}
 
 
 def alive(found):
-    return {pid: start for pid, start in found.items() if stat(pid) and stat(pid)[2] == start and stat(pid)[0] != b"Z"}
+    now = {pid: stat(pid) for pid in found}  # asked once: any of them may be gone the next moment
+    return {pid: start for pid, start in found.items() if now[pid] and now[pid][2] == start and now[pid][0] != b"Z"}
 
 
 def command(pid):

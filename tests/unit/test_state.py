@@ -4,6 +4,7 @@ import json
 from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,6 +126,20 @@ def test_a_step_that_breaks_without_blaming_a_node() -> None:
     story.tell("step_finished", step="k8s-base.one", result="failed", seconds=1, nodes={}, reason="syntax")
     assert story.state.nodes["a"].active == 0
     assert story.state.layers[0].status == "failed"
+
+
+@pytest.mark.parametrize("result", ["cancelled", "skipped", "failed"])
+def test_a_node_that_missed_a_step_is_not_done(result: str) -> None:
+    story = Story().begin(one=["a", "b"], two=["a"])
+    story.tell("step_started", step="k8s-base.one", nodes=["a", "b"], digest="")
+    story.tell("step_finished", step="k8s-base.one", result="ok", seconds=1, nodes={"a": "ok", "b": "ok"}, reason="")
+    story.tell("step_finished", step="k8s-base.two", result=result, seconds=0, nodes={}, reason="")
+    a, b = story.state.nodes["a"], story.state.nodes["b"]
+    assert (a.status, a.missed, b.status, b.missed) == ("unfinished", {"k8s-base.two"}, "ok", frozenset())
+    story.tell("step_started", step="k8s-base.two", nodes=["a"], digest="")
+    assert a.status == "running"
+    story.tell("step_finished", step="k8s-base.two", result="changed", seconds=1, nodes={"a": "changed"}, reason="")
+    assert (a.status, a.missed) == ("ok", frozenset())
 
 
 def test_control_and_availability() -> None:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from yk8s_tui.runs.account import Account, StepAccount
 from yk8s_tui.runs.start import RunSummary
+from yk8s_tui.runs.views import SUCCEEDED
 
-DONE = frozenset({"ok", "changed", "partial"})
-"""Results of a step that count as done."""
 ABSENT = "not in the plan"
 
 
@@ -24,7 +23,7 @@ class Standing:
     @property
     def done(self) -> bool:
         """Whether it was carried out."""
-        return self.status in DONE
+        return self.status in SUCCEEDED
 
 
 @dataclass(frozen=True)
@@ -149,7 +148,7 @@ def _results_on_nodes(one: StepAccount, other: StepAccount) -> Iterable[ResultDi
 
 def _seconds(account: Account, key: str) -> float | None:
     step = account.steps.get(key)
-    ran = step is not None and (step.seconds > 0 or step.status in DONE)
+    ran = step is not None and (step.seconds > 0 or step.status in SUCCEEDED)
     return step.seconds if step is not None and ran else None
 
 

@@ -210,6 +210,10 @@ class RunState:
             result = step.results.get(name)
             if name in running_on:
                 node.active = max(0, node.active - 1)
+            if step.status in ("ok", "changed") or result in ("ok", "changed"):
+                node.missed -= {step.id}
+            else:
+                node.missed |= {step.id}
             if result is not None:
                 _take_result(node, result)
             node.settle(event["t"])

@@ -9,7 +9,7 @@ from yk8s_tui.runs.ring import Ring
 from yk8s_tui.runs.times import Times
 
 StepStatus = Literal["waiting", "running", "ok", "changed", "failed", "partial", "skipped", "cancelled"]
-NodeStatus = Literal["waiting", "running", "ok", "failed", "unreachable", "set aside"]
+NodeStatus = Literal["waiting", "running", "ok", "unfinished", "failed", "unreachable", "set aside"]
 ENDED: frozenset[str] = frozenset({"ok", "changed", "failed", "partial", "skipped", "cancelled"})
 """Step results that are final."""
 SUCCEEDED: frozenset[str] = frozenset({"ok", "changed", "partial"})
@@ -129,6 +129,8 @@ class NodeState:
     """Steps that run on it now."""
     pending: int = 0
     """Steps of the plan that have not ended on it."""
+    missed: frozenset[str] = frozenset()
+    """Steps of the plan that ended without having been done on it: cancelled, left out, or failed elsewhere."""
 
     def copy(self) -> NodeState:
         """An independent copy; the log shares its lines."""
@@ -144,7 +146,7 @@ class NodeState:
         self.task, self.step, self.progress = "", "", None
         self.since = t
         if self.status not in ("failed", "unreachable"):
-            self.status = "waiting" if self.pending else "ok"
+            self.status = "waiting" if self.pending else "unfinished" if self.missed else "ok"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from yk8s_tui.widgets.symbols import State, bar, cut, duration, symbol
 Part = tuple[str, str]
 """Text and the name of its style."""
 
-_RANK: dict[State, int] = {"failed": 0, "warning": 1, "running": 2, "waiting": 3, "ok": 4}
+_RANK: dict[State, int] = {"failed": 0, "warning": 1, "paused": 2, "running": 3, "waiting": 4, "ok": 5}
 _ROLES = {"control-plane": "control plane"}
 ROUTINE = "Validating arguments against arg spec"
 """Lines of Ansible's own that tell nothing; the log has them."""
-COUNTED: tuple[State, ...] = ("ok", "running", "waiting", "failed", "warning")
+COUNTED: tuple[State, ...] = ("ok", "running", "waiting", "paused", "failed", "warning")
 
 
 def state_of(node: NodeState, slow: Container[str] = ()) -> State:
@@ -26,6 +26,8 @@ def state_of(node: NodeState, slow: Container[str] = ()) -> State:
         if node.name in slow:
             return "warning"
         return "warning" if node.retries and len(node.log) and node.log[-1].kind == "retry" else "running"
+    if node.status == "unfinished":
+        return "paused"
     return "ok" if node.status == "ok" else "waiting"
 
 
@@ -106,6 +108,9 @@ def _doing(node: NodeState, width: int) -> list[Part]:
         return lines
     if node.status == "ok":
         return [("done", "ok")]
+    if node.status == "unfinished":
+        steps = "1 step" if len(node.missed) == 1 else f"{len(node.missed)} steps"
+        return [(cut(f"{steps} not done", width), "paused")]
     return [("waiting", "waiting")]
 
 

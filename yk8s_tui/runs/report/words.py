@@ -8,7 +8,8 @@ from datetime import datetime
 
 MARKS = {
     "ok": "✓", "changed": "✓", "done": "✓", "partial": "!", "failed": "✗", "unreachable": "✗", "set aside": "✗",
-    "skipped": "–", "cancelled": "■", "interrupted": "?", "running": "●", "waiting": "○", "ignored": "!",
+    "skipped": "–", "cancelled": "■", "interrupted": "?", "unfinished": "■", "running": "●", "waiting": "○",
+    "ignored": "!",
 }  # fmt: skip
 """State or result -> the symbol that goes with its colour."""
 RESULTS = {
