@@ -3,6 +3,7 @@
 
 import fcntl
 import glob
+import json
 import os
 import re
 import struct
@@ -34,7 +35,7 @@ def measure_apt_lock(wanted):
 
 
 def measure_apt_state(wanted):
-    """Packages that are held, and packages that are not wholly installed."""
+    """Packages that are held, packages that are not wholly installed, and steps of ours that were cut off."""
     half = []
     rows = output("dpkg-query", "-W", "-f", "${Package} ${db:Status-Want} ${db:Status-Status}\n").splitlines()
     held = []
@@ -44,7 +45,19 @@ def measure_apt_state(wanted):
             held.append(name)
         if status in ("unpacked", "half-installed", "half-configured", "triggers-awaited"):
             half.append(name)
-    return {"held": sorted(held), "half": sorted(half)}
+    return {"held": sorted(held), "half": sorted(half), "cut_off": _cut_off()}
+
+
+def _cut_off():
+    found = []
+    for path in sorted(glob.glob("/var/lib/yk8s/receipts/*.json")):
+        try:
+            receipt = json.loads(read(path))
+        except ValueError:
+            continue
+        if isinstance(receipt, dict) and receipt.get("state") == "started":
+            found.append(str(receipt.get("step")))
+    return found
 
 
 def measure_apt_sources(wanted):

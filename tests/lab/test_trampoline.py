@@ -75,6 +75,27 @@ def test_what_was_changed_by_hand_is_seen_shown_and_mended_and_nothing_else_chan
     assert cluster.exec("fe2", "tail -c 1 /etc/haproxy/haproxy.cfg").stdout == "\n"
 
 
+def test_an_installation_that_was_cut_off_is_ended_by_the_next_run(cluster: LabCluster) -> None:
+    receipt = "/var/lib/yk8s/receipts/trampoline.base.json"
+    cluster.exec(
+        "fe2", "cd /root && apt-get --quiet download haproxy && dpkg --remove haproxy && dpkg --unpack haproxy_*"
+    )
+    assert "haproxy" in cluster.exec("fe2", "dpkg --audit").stdout
+    foreign = cluster.cli("preflight", "--check", "apt.held")
+    assert (foreign.returncode, "dpkg --configure -a" in foreign.stdout) == (4, True), foreign.stdout
+    cluster.exec("fe2", f"""sed -i 's/"state": *"done"/"state": "started"/' {receipt}; grep -q started {receipt}""")
+    ours = cluster.cli("preflight", "--check", "apt.held")
+    assert (ours.returncode, "a run was interrupted" in ours.stdout) == (0, True), ours.stdout
+
+    installed = {
+        (e["step"], e["node"]) for e in apply(cluster) if e["type"] == "node_result" and e["result"] == "changed"
+    }
+    assert ("trampoline.base", "fe2") in installed
+    assert cluster.exec("fe2", "dpkg --audit").stdout == ""
+    assert cluster.exec("fe2", "systemctl is-active haproxy").stdout.strip() == "active"
+    assert "started" not in cluster.exec("fe2", f"cat {receipt}").stdout
+
+
 def test_a_saved_plan_runs_as_it_was_read_or_not_at_all(cluster: LabCluster, tmp_path: Path) -> None:
     saved, sysctls = str(tmp_path / "plan.json"), "/etc/sysctl.d/90-yk8s-trampoline.conf"
     runs = cluster.cli("runs", "list").stdout

@@ -19,6 +19,7 @@ description:
   - Asks dpkg what is there; apt and the network are only used when something is missing, so that an unchanged host
     needs no package mirror, and no C(python3-apt).
   - Package lists are only fetched when the installation does not work with those at hand.
+  - Ends first what an installation left that was cut off, be it of this step or another one; apt refuses until then.
   - Waits for another apt or dpkg (unattended upgrades, cloud-init) to end.
   - Configuration files that exist already are kept.
 options:
@@ -64,6 +65,9 @@ installed:
   elements: str
 """
 
+DPKG = ("--force-confdef", "--force-confold")
+LOCKED = ("Could not get lock", "lock was locked by another process")
+"""What apt and dpkg say of a lock that somebody holds."""
 APT = (
     "apt-get",
     "--quiet",
@@ -71,8 +75,7 @@ APT = (
     "--no-install-recommends",
     "--allow-downgrades",
     "--allow-change-held-packages",
-    "-oDpkg::Options::=--force-confdef",
-    "-oDpkg::Options::=--force-confold",
+    *("-oDpkg::Options::=" + option for option in DPKG),
     "-oAcquire::Retries=3",
 )
 
@@ -106,23 +109,36 @@ def missing_of(packages):
     return missing
 
 
+def mend(lock_timeout):
+    """End what an installation left that was cut off: configure what is unpacked, then fetch what that needs."""
+    if _run(["dpkg", "--audit"]).stdout.strip():
+        # This may fail for lack of what is fetched next; what cannot be configured, apt names then.
+        _patiently(["dpkg", *DPKG, "--configure", "--pending"], time.monotonic() + lock_timeout)
+        _apt(["--fix-broken", "install"], lock_timeout, "apt cannot mend packages that are half installed")
+
+
 def install(packages, lock_timeout):
     """Install with the lists at hand, else fetch them and try again."""
+    _apt(["install", *packages], lock_timeout, "apt cannot install " + ", ".join(packages))
+
+
+def _apt(arguments, lock_timeout, failed):
     deadline = time.monotonic() + lock_timeout
-    words = [*APT, f"-oDPkg::Lock::Timeout={lock_timeout}", "install", *packages]
+    words = [*APT, f"-oDPkg::Lock::Timeout={lock_timeout}", *arguments]
     done = _patiently(words, deadline)
     if done.returncode:
         update = _patiently(["apt-get", "--quiet", "-oAcquire::Retries=3", "update"], deadline)
         done = _patiently(words, deadline)
         if done.returncode:
-            raise Refused("apt cannot install " + ", ".join(packages) + ": " + _evidence(done, update))
+            raise Refused(failed + ": " + _evidence(done, update))
 
 
 def _patiently(words, deadline):
-    """Run apt; when another one holds a lock, wait for it."""
+    """Run apt or dpkg; when another one holds a lock, wait for it."""
     while True:
         done = _run(words)
-        if done.returncode == 0 or "Could not get lock" not in done.stdout or time.monotonic() > deadline:
+        locked = any(text in done.stdout for text in LOCKED)
+        if done.returncode == 0 or not locked or time.monotonic() > deadline:
             return done
         time.sleep(1)
 
@@ -179,6 +195,7 @@ def main():
     loose = []
     try:
         if missing and not module.check_mode:
+            mend(options["lock_timeout"])
             install(missing, options["lock_timeout"])
         if options["hold"]:
             loose = hold(options["packages"], module.check_mode)

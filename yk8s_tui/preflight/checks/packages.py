@@ -21,11 +21,13 @@ def apt_lock(node: Node, m: Measured, subject: Subject) -> Verdict:
 
 
 def apt_held(node: Node, m: Measured, subject: Subject) -> Verdict:
-    """Half-installed packages block; held ones may keep ours from being installed."""
+    """Half-installed packages block, unless a step of ours was cut off; held ones may be in the way of ours."""
     state = m["apt_state"]
-    if state["half"]:
-        text = "packages are half installed"
-        return bad(" ".join(state["half"]), "none", text, "dpkg --configure -a && apt-get -f install")
+    half, text = " ".join(state["half"]), "packages are half installed"
+    if half and state["cut_off"]:
+        return doubtful(half, "none", f"{text}: a run was interrupted", "nothing; apply ends their installation first")
+    if half:
+        return bad(half, "none", text, "dpkg --configure -a && apt-get -f install")
     held = [name for name in state["held"] if name not in OURS]
     if held:
         return doubtful(f"held: {' '.join(held)}", "none", "packages are held", "apt-mark unhold, when not wanted")
