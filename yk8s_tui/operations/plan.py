@@ -76,7 +76,7 @@ async def probe_hosts(
 
     Nobody is asked for the `absent`: the machines that have to be made or started first.
     """
-    present = inventory.model_copy(update={"nodes": tuple(n for n in inventory.nodes if n.name not in absent)})
+    present = inventory.only([name for name in inventory.names if name not in absent])
     async with SshPool(inventory, known_hosts=repository.known_hosts, secrets_dir=repository.secrets_dir) as ssh:
         states = await probe(ssh, present)
     return {name: states.get(name, HostState(reachable=False)) for name in inventory.names}
